@@ -1,0 +1,63 @@
+"""The table of settings: a flag, an environment variable FHIRSERVER_<NAME>, a default and a sentence each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting; docs/settings.md is written from this table and a test holds the two together."""
+
+    model_config = SettingsConfigDict(env_prefix="FHIRSERVER_", frozen=True, extra="forbid", env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on; the default is reached from this machine alone.")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    base_url: str | None = Field(
+        None,
+        description="Address that clients use, without /r5; for a server behind a proxy. Default: from each request.",
+    )
+    mongodb_uri: SecretStr | None = Field(
+        None,
+        description="MongoDB to use (a replica set or sharded cluster). Default: a private mongod in the data directory.",
+    )
+    database: str = Field("fhirserver", min_length=1, max_length=63, description="Name of the database.")
+    data_dir: Path = Field(Path(".fhirserver"), description="Directory of the private mongod's data.")
+    mongodb_driver: Literal["pymongo", "motor"] = Field(
+        "pymongo", description="Driver: PyMongo's own async API, or Motor (needs the extra 'motor')."
+    )
+    mongodb_cache_mb: int = Field(512, ge=256, description="Memory the private mongod may use as its cache, in MB.")
+    workers: int = Field(1, ge=1, le=64, description="Number of server processes.")
+    seed: bool = Field(
+        False, description="Load the trials and sample patients of the seed directory into an empty store."
+    )
+    seed_dir: Path | None = Field(None, description="Directory of the seed. Default: seed/ beside the package or here.")
+    default_count: int = Field(50, ge=1, description="Entries on a page of search results when _count is not given.")
+    max_count: int = Field(1000, ge=1, description="Most entries on a page; a larger _count is lowered to it.")
+    max_included: int = Field(1000, ge=1, description="Most resources that _include and _revinclude add to a page.")
+    max_body_mb: int = Field(64, ge=1, description="Largest request body, in MB; a larger one is refused with 413.")
+    max_bundle_entries: int = Field(
+        10000, ge=1, description="Most entries of a batch or transaction; a larger one is refused with 413."
+    )
+    search_timeout_s: float = Field(
+        20, gt=0, description="Seconds a search may take in the database before it is ended."
+    )
+    cache_mb: int = Field(
+        64, ge=0, description="Memory of each server process for resource versions ready to send, in MB."
+    )
+    validation: Literal["strict", "structure"] = Field(
+        "strict",
+        description="What a written resource must satisfy: 'structure' alone, or required bindings and references too.",
+    )
+    enforce_target_number: bool = Field(
+        True, description="Refuse an enrolment that would exceed the study's recruitment.targetNumber."
+    )
+    cors_origins: list[str] = Field(
+        default_factory=lambda: ["*"], description="Origins whose browser apps may call, as a JSON list."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe level that is logged."
+    )
