@@ -1,0 +1,183 @@
+"""One check for each structure, compiled from the tables when it is first met: elements, cardinality, choices, types.
+
+https://hl7.org/fhir/R5/json.html. The check walks the decoded JSON once and is linear in its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from fhirserver.resources.bindings import binding
+from fhirserver.resources.findings import LIMIT, Check, Finding, Findings, one, shown
+from fhirserver.resources.narrative import xhtml
+from fhirserver.resources.primitives import primitive
+from fhirserver.resources.reference_targets import codeable_reference, reference
+from fhirserver.resources.registry import Element, Release, Structure, is_primitive, resource_types, structure
+from fhirserver.resources.shape_parts import array, choice, extension, lone, settle
+from fhirserver.resources.unknown_elements import unknown
+
+
+@cache
+def resource_check(release: Release, strict: bool) -> Check:
+    """The check of a resource of any type: what stands in 'contained', in Bundle entries and in Parameters."""
+    types = resource_types(release)
+
+    def check(value: Any) -> Findings | None:
+        if type(value) is not dict:
+            return one("structure", f"A resource is a JSON object, not {shown(value)}.")
+        kind = value.get("resourceType")
+        if type(kind) is not str:
+            return one("structure", "The resource has no 'resourceType': name its type.", ".resourceType")
+        if kind not in types:
+            return one("structure", f"There is no resource type {shown(kind)} in {release}.", ".resourceType")
+        return shape(release, kind, strict)(value)
+
+    return check
+
+
+def _contained(release: Release, strict: bool) -> Check:
+    inner = resource_check(release, strict)
+
+    def check(value: Any) -> Findings | None:
+        if type(value) is dict and "contained" in value:
+            return one("invalid", "A contained resource contains no others: move them up to the root.", ".contained")
+        return inner(value)
+
+    return check
+
+
+@cache
+def shape(release: Release, name: str, strict: bool) -> Check:
+    """The check of one structure by its name ('Patient', 'HumanName', 'Patient.contact')."""
+    found = structure(release, name)
+    if found is None:
+        raise LookupError(f"no structure {name} in {release}")
+    checks = _element_checks(release, found, strict)
+    lookup = checks.get
+    required = tuple(e.name for e in found.elements.values() if e.min and not e.choice)
+    choices = tuple((head, names, any(found.elements[n].min for n in names)) for head, names in found.choices.items())
+    is_extension = name == "Extension"
+    # A resource may have its id alone, and so may the sibling of a primitive that has a value.
+    lone_id = found.kind == "resource" or name == "Element"
+
+    def check(value: Any) -> Findings | None:
+        if type(value) is not dict:
+            return one("structure", f"Here goes a JSON object ({name}), not {shown(value)}.")
+        if not value or (len(value) == 1 and "id" in value and not lone_id):
+            return one("structure", "An object is never empty: give it content or leave the element out.")
+        findings: Findings | None = None
+        for key, item in value.items():
+            checked = lookup(key)
+            if checked is None:
+                bad: Findings | None = [Finding(f".{key[:64]}", "structure", unknown(release, name, key))]
+            else:
+                bad = checked(item)
+            if bad is not None:
+                findings = findings or []
+                findings += bad
+                if len(findings) > LIMIT:
+                    return settle(value, findings[: LIMIT + 1])
+        for key in required:
+            if key not in value and f"_{key}" not in value:
+                findings = findings or []
+                findings.append(Finding(f".{key}", "required", f"{name}.{key} is required: add it."))
+        if choices:
+            for head, names, needed in choices:
+                bad = choice(value, name, head, names, needed)
+                if bad is not None:
+                    findings = (findings or []) + bad
+        if is_extension:
+            bad = extension(value)
+            if bad is not None:
+                findings = (findings or []) + bad
+        return settle(value, findings) if findings else None
+
+    return check
+
+
+def _element_checks(release: Release, found: Structure, strict: bool) -> dict[str, Check]:
+    checks: dict[str, Check] = {}
+    sibling = _sibling(release, strict)
+    for element in found.elements.values():
+        simple = is_primitive(release, element.type)
+        step = f".{element.choice}.ofType({element.type})" if element.choice else f".{element.name}"
+        single = _single(release, found.name, element, strict)
+        checks[element.name] = (
+            array(element, step, single, pair=simple) if element.many else lone(element, step, single)
+        )
+        # An id has no extensions, https://hl7.org/fhir/R5/element.html#id.
+        if simple and element.name != "id":
+            checks[f"_{element.name}"] = (
+                array(element, step, sibling, pair=True, sibling=True) if element.many else lone(element, step, sibling)
+            )
+    if found.kind == "resource":
+        # Whoever asked for this shape took its name from here.
+        checks["resourceType"] = _nothing
+    return checks
+
+
+def _nothing(_value: Any) -> None:
+    return None
+
+
+def _single(release: Release, owner: str, element: Element, strict: bool) -> Check:
+    """The check of one value of an element: its type, then its binding or targets."""
+    kind = element.type
+    if element.name == "id":
+        # The published types disagree: a resource has an id; an element's is any string, and real ones hold brackets.
+        kind = "id" if _is_resource(release, owner) else "string"
+    parts: list[Check] = []
+    if kind == "xhtml":
+        parts.append(xhtml)
+    elif is_primitive(release, kind):
+        parts.append(primitive(kind))
+    elif kind == "Resource":
+        parts.append(_contained(release, strict) if element.name == "contained" else resource_check(release, strict))
+    else:
+        parts.append(_later(release, kind, strict))
+    if strict:
+        if element.valueset:
+            bound = binding(release, kind, element.valueset)
+            if bound is not None:
+                parts.append(bound)
+        if kind == "Reference":
+            parts.append(reference(release, element.targets))
+        elif kind == "CodeableReference" and element.targets:
+            parts.append(codeable_reference(release, element.targets))
+    return parts[0] if len(parts) == 1 else _both(parts)
+
+
+def _is_resource(release: Release, name: str) -> bool:
+    found = structure(release, name)
+    return found is not None and found.kind == "resource"
+
+
+def _both(parts: Sequence[Check]) -> Check:
+    first, second = parts[0], parts[1]
+
+    def check(value: Any) -> Findings | None:
+        return first(value) or second(value)
+
+    if len(parts) == 2:
+        return check
+    return _both((check, *parts[2:]))
+
+
+def _later(release: Release, name: str, strict: bool) -> Check:
+    """Types refer to each other in circles, so a shape is compiled when its first value comes."""
+    compiled: Check | None = None
+
+    def check(value: Any) -> Findings | None:
+        nonlocal compiled
+        if compiled is None:
+            compiled = shape(release, name, strict)
+        return compiled(value)
+
+    return check
+
+
+def _sibling(release: Release, strict: bool) -> Check:
+    """The object beside a primitive ('_birthDate'): its id and extensions."""
+    return _later(release, "Element", strict)
