@@ -116,8 +116,9 @@ def _lease(directory: Path, settings: Settings, exclusive: bool, wait_s: float) 
             return other
         if time.monotonic() > patience:
             owner = datadir.owner(directory)
+            pid = owner.pid if owner else "unknown"
             raise StartupError(
-                f"The data directory {directory} is in use by another server (pid {owner.pid if owner else 'unknown'}): "
+                f"The data directory {directory} is in use by another server (pid {pid}): "
                 "stop that one, or choose another directory with --data-dir."
             )
         time.sleep(_POLL_S)

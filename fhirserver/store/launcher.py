@@ -15,7 +15,8 @@ import sys
 
 def main(parent: int, command: list[str]) -> int:
     """Becomes `command` on Linux; elsewhere runs it and gives its exit code."""
-    if sys.platform == "linux":
+    platform: str = sys.platform
+    if platform == "linux":
         _die_with_parent()
         if os.getppid() != parent:  # it was gone before the kernel was told
             return 1

@@ -80,9 +80,9 @@ def address(directory: Path, *, tcp: bool = sys.platform == "win32") -> Address:
         (scratch / "d").symlink_to(directory)
         path = scratch / "d" / _SOCKET
     # Without the prefix mongod would open /tmp/mongodb-27017.sock too, for anyone, and collide with its like.
-    bind = ("--bind_ip", f"./{_SOCKET}", "--unixSocketPrefix", ".", "--filePermissions", "0600")
+    sockets = ("--bind_ip", f"./{_SOCKET}", "--unixSocketPrefix", ".", "--filePermissions", "0600")
     uri = f"mongodb://{quote(str(path), safe='')}/?directConnection=true"
-    return Address(bind, f"./{_SOCKET}", uri, str(path), scratch)
+    return Address(sockets, f"./{_SOCKET}", uri, str(path), scratch)
 
 
 def _free_port(directory: Path) -> int:

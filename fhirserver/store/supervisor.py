@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -123,7 +124,7 @@ class Supervisor(threading.Thread):
         # The command, not a signal: it takes "at once" for an answer and works the same on every system.
         with (
             contextlib.suppress(PyMongoError),
-            MongoClient(self._uri, serverSelectionTimeoutMS=2000, socketTimeoutMS=2000) as client,
+            MongoClient[dict[str, Any]](self._uri, serverSelectionTimeoutMS=2000, socketTimeoutMS=2000) as client,
         ):
             client.admin.command("shutdown", force=True, timeoutSecs=0)
             return

@@ -1,0 +1,56 @@
+"""The versions most recently used, ready to send; a version never changes, so nothing is ever invalidated."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from fhirserver.store.documents import Version
+
+_OVERHEAD = 600
+"""Bytes an entry takes besides its body: the Version, its strings, keys and places in two tables."""
+
+
+class Cache:
+    """At most `limit` bytes of versions, the least recently used given up first; `limit` 0 keeps none."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.size = 0
+        self._versions: OrderedDict[tuple[str, str, int], Version] = OrderedDict()
+        # The newest version of each resource that is kept: a hint of what is current, never the truth.
+        self._newest: dict[tuple[str, str], int] = {}
+
+    def __len__(self) -> int:
+        return len(self._versions)
+
+    def get(self, type: str, id: str, version: int) -> Version | None:
+        """The version, if it is kept."""
+        key = (type, id, version)
+        found = self._versions.get(key)
+        if found is not None:
+            self._versions.move_to_end(key)
+        return found
+
+    def newest(self, type: str, id: str) -> Version | None:
+        """The newest version that is kept: probably the current one."""
+        version = self._newest.get((type, id))
+        return None if version is None else self.get(type, id, version)
+
+    def put(self, version: Version) -> None:
+        """Keeps a version that is known to be committed."""
+        key = (version.type, version.id, version.version)
+        cost = len(version.body) + _OVERHEAD
+        if cost > self.limit:
+            return
+        before = self._versions.pop(key, None)
+        if before is not None:
+            self.size -= len(before.body) + _OVERHEAD
+        self._versions[key] = version
+        self.size += cost
+        if version.version >= self._newest.get(key[:2], 0):
+            self._newest[key[:2]] = version.version
+        while self.size > self.limit:
+            old, given_up = self._versions.popitem(last=False)
+            self.size -= len(given_up.body) + _OVERHEAD
+            if self._newest.get(old[:2]) == old[2]:
+                del self._newest[old[:2]]

@@ -1,0 +1,80 @@
+"""What every operation of the store works with: the database, the cache, and the transaction it is part of, if any."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+
+from fhirserver.store.cache import Cache
+from fhirserver.store.codec import Document
+from fhirserver.store.documents import Version
+from fhirserver.store.failures import translated
+from fhirserver.store.locks import Queues
+
+Session = AsyncClientSession
+_TYPE = re.compile("[A-Z][A-Za-z]*")
+
+
+class RerunError(Exception):
+    """Ends a transaction to run it again: after the collections of `type` exist, or looking before it inserts."""
+
+    def __init__(self, type: str | None = None) -> None:
+        super().__init__(type)
+        self.type = type
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Within a transaction `session` is set, and `written` holds what becomes known to others when it is committed."""
+
+    db: AsyncDatabase[Document]
+    cache: Cache
+    queues: Queues
+    search_timeout_ms: int
+    prepared: set[str]
+    session: Session | None = None
+    written: dict[tuple[str, str, int], Version] = field(default_factory=dict)
+    careful: bool = False
+
+    def of(self, type: str) -> AsyncCollection[Document]:
+        """The collection of a resource type."""
+        if not _TYPE.fullmatch(type):
+            raise ValueError(f"{type!r} is no resource type")
+        return self.db[type]
+
+    @property
+    def history(self) -> AsyncCollection[Document]:
+        """Superseded versions of every type."""
+        return self.db["history"]
+
+    @property
+    def members(self) -> AsyncCollection[Document]:
+        """Members of Groups."""
+        return self.db["members"]
+
+    def translated(self) -> AbstractContextManager[Any]:
+        """Translates the driver's errors, but for those that decide whether a transaction is run again."""
+        return contextlib.nullcontext() if self.session else translated()
+
+    def keep(self, version: Version) -> Version:
+        """Remembers a version: for all when it is committed, for this transaction only while it is not."""
+        if self.session is None:
+            self.cache.put(version)
+        else:
+            self.written[version.type, version.id, version.version] = version
+        return version
+
+    def kept(self, type: str, id: str, version: int) -> Version | None:
+        """The version, if it is remembered."""
+        return self.written.get((type, id, version)) or self.cache.get(type, id, version)
+
+    def newest(self, type: str, id: str) -> Version | None:
+        """The newest version remembered, which others may have replaced since."""
+        return self.cache.newest(type, id)

@@ -1,0 +1,184 @@
+"""The shapes of what goes in and comes out, and how a version lies in MongoDB.
+
+    {_id: "<logical id>", v: 3, at: <instant>, gone: false, rel: "R5", r: {…}, t: […], x: […], s: {…}, f: {…}}
+
+A document in `history` has the same fields without the index terms, and `_id` "Type/id/0000000003".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from fhirserver import fhirjson
+from fhirserver.fhirjson import Resource
+from fhirserver.store.codec import Document, storable
+
+
+class IndexEntry(Protocol):
+    """What a search can find a resource by: postings, ranges, sort keys and full strings."""
+
+    @property
+    def t(self) -> list[str]:
+        """Postings: each an exact term such as "status|active"."""
+
+    @property
+    def x(self) -> list[dict[str, Any]]:
+        """Ranges: {k: <parameter>, lo, hi, …}."""
+
+    @property
+    def s(self) -> dict[str, Any]:
+        """Sort keys by parameter."""
+
+    @property
+    def f(self) -> dict[str, Any]:
+        """Full normalised strings by parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a resource; `body` is its JSON as served, empty when it is a deletion (`gone`)."""
+
+    type: str
+    id: str
+    version: int
+    at: datetime
+    gone: bool
+    release: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outcome of a write: the version that is now current; `changed` is False when it was there before."""
+
+    version: Version
+    created: bool
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One resource to be written among others."""
+
+    resource: Resource
+    type: str
+    id: str
+    release: str
+    entry: IndexEntry
+    expected: int | None = None
+    create_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search within one type: a trusted filter, sort keys such as ("s.title", 1), and where the last page ended.
+
+    `after` holds the values of the sort keys and the id of the last item, as `Page.last` gave them.
+    """
+
+    filter: Mapping[str, Any]
+    sort: tuple[tuple[str, int], ...] | list[tuple[str, int]] = ()
+    limit: int = 50
+    after: tuple[Any, ...] | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a search found; `last` continues it and `more` says whether that makes sense."""
+
+    items: list[Version]
+    last: tuple[Any, ...] | None
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A current document: its version, its resource (None when gone) and, for a Group, its members' numbers."""
+
+    version: int
+    at: datetime
+    gone: bool
+    release: str
+    resource: Resource | None
+    members: Document | None = None
+
+
+HEAD = {"v": 1, "at": 1, "gone": 1, "rel": 1}
+"""The projection that leaves the resource out."""
+
+BODY = {**HEAD, "r": 1, "m": 1}
+"""The projection that leaves the index terms out."""
+
+
+def history_id(type: str, id: str, version: int) -> str:
+    """The `_id` of a superseded version: in the order of versions, so that paging needs no other index."""
+    return f"{type}/{id}/{version:010d}"
+
+
+def stamped(resource: Resource, type: str, id: str, version: int, at: datetime) -> Resource:
+    """A copy with id, meta.versionId and meta.lastUpdated set, these first."""
+    meta = resource.get("meta")
+    kept = meta if isinstance(meta, dict) else {}
+    rest = {name: value for name, value in kept.items() if name not in ("versionId", "lastUpdated")}
+    copy: Resource = {
+        "resourceType": type,
+        "id": id,
+        "meta": {"versionId": str(version), "lastUpdated": fhirjson.instant(at), **rest},
+    }
+    for name, value in resource.items():
+        if name not in ("resourceType", "id", "meta"):
+            copy[name] = value
+    return copy
+
+
+def document(
+    id: str,
+    version: int,
+    at: datetime,
+    release: str,
+    resource: Resource | None,
+    entry: IndexEntry | None,
+    members: Document | None = None,
+) -> Document:
+    """The current document of a resource; without `resource` that of a deletion."""
+    made: Document = {"_id": id, "v": version, "at": at, "gone": resource is None, "rel": release}
+    if resource is not None:
+        made["r"] = storable(resource)
+    if members is not None:
+        made["m"] = members
+    if entry is not None and resource is not None:
+        made |= {"t": entry.t, "x": storable(entry.x), "s": storable(entry.s), "f": entry.f}
+    else:
+        made |= {"t": [], "x": [], "s": {}, "f": {}}
+    return made
+
+
+def superseded(type: str, id: str, stored: Stored) -> Document:
+    """The document of a version in `history`."""
+    made: Document = {
+        "_id": history_id(type, id, stored.version),
+        "v": stored.version,
+        "at": stored.at,
+        "gone": stored.gone,
+        "rel": stored.release,
+    }
+    if stored.resource is not None:
+        made["r"] = storable(stored.resource)
+    if stored.members is not None:
+        made["m"] = stored.members
+    return made
+
+
+def stored_of(found: Mapping[str, Any]) -> Stored:
+    """A document that was read with its resource."""
+    return Stored(found["v"], found["at"], found["gone"], found["rel"], found.get("r"), found.get("m"))
+
+
+def version_of(type: str, id: str, found: Stored, resource: Resource | None) -> Version:
+    """The version to serve; `resource` is the whole resource, members included."""
+    body = b"" if resource is None else fhirjson.dumps(resource)
+    return Version(type, id, found.version, found.at, found.gone, found.release, body)

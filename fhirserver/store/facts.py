@@ -1,0 +1,33 @@
+"""Small facts about the whole database: what was done once, and the key that page positions are signed with."""
+
+from __future__ import annotations
+
+import secrets
+
+from fhirserver.store.context import Context
+
+SECRET = "cursor-key"
+
+
+async def marked(ctx: Context, name: str) -> bool:
+    """Whether `mark` was called with this name."""
+    with ctx.translated():
+        return await ctx.db["meta"].find_one({"_id": f"mark/{name}"}, session=ctx.session) is not None
+
+
+async def mark(ctx: Context, name: str) -> None:
+    """Notes that something was done, for good."""
+    with ctx.translated():
+        await ctx.db["meta"].update_one(
+            {"_id": f"mark/{name}"}, {"$set": {"done": True}}, upsert=True, session=ctx.session
+        )
+
+
+async def secret(ctx: Context) -> bytes:
+    """A random key, the same for every server of the database, made when first asked for."""
+    with ctx.translated():
+        await ctx.db["meta"].update_one(
+            {"_id": SECRET}, {"$setOnInsert": {"value": secrets.token_bytes(32)}}, upsert=True
+        )
+        found = await ctx.db["meta"].find_one({"_id": SECRET})
+    return bytes(found["value"]) if found else b""

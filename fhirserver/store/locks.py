@@ -1,0 +1,42 @@
+"""Keys that serialise: within this process by queueing, between processes by a document that transactions touch.
+
+Keys fall into a fixed number of slots, so the lock collection stays small however many keys there ever were; two keys
+that share a slot merely wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import AsyncIterator, Sequence
+
+SLOTS = 65536
+
+
+def slots(keys: Sequence[str]) -> list[int]:
+    """The slots of `keys`, ascending: everyone takes them in this order, so nobody waits in a circle."""
+    return sorted({zlib.crc32(key.encode()) % SLOTS for key in keys})
+
+
+class Queues:
+    """One queue for each thing somebody waits for now; forgotten when nobody does."""
+
+    def __init__(self) -> None:
+        self._locks: dict[object, tuple[asyncio.Lock, list[None]]] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, things: Sequence[object]) -> AsyncIterator[None]:
+        """Waits until it is our turn with all of `things`, which the caller gives in an order all callers keep."""
+        async with contextlib.AsyncExitStack() as stack:
+            for thing in things:
+                lock, users = self._locks.setdefault(thing, (asyncio.Lock(), []))
+                users.append(None)
+                stack.callback(self._leave, thing, users)
+                await stack.enter_async_context(lock)
+            yield
+
+    def _leave(self, thing: object, users: list[None]) -> None:
+        users.pop()
+        if not users:
+            self._locks.pop(thing, None)

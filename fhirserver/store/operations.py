@@ -1,0 +1,74 @@
+"""The operations that a store and a transaction share: everything that reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fhirserver.store import members, reads, searches
+from fhirserver.store.context import Context
+from fhirserver.store.documents import Page, Query, Version, stored_of
+
+
+class Operations:
+    """Reading, searching and asking about members."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    async def read(self, type: str, id: str) -> Version | None:
+        """The current version, also when it is a deletion."""
+        return await reads.read(self._ctx, type, id)
+
+    async def read_version(self, type: str, id: str, version: int) -> Version | None:
+        """One version."""
+        return await reads.read_version(self._ctx, type, id, version)
+
+    async def read_many(self, refs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Version]:
+        """The current versions of those (type, id) that exist and are not gone."""
+        return await reads.read_many(self._ctx, refs)
+
+    async def history(self, type: str, id: str, *, limit: int, before: int | None = None) -> list[Version]:
+        """At most `limit` versions newest first, deletions included, below `before` when given."""
+        return await reads.history(self._ctx, type, id, limit=limit, before=before)
+
+    async def find(self, type: str, query: Query) -> Page:
+        """A page of a search; TooCostly when it takes too long."""
+        return await searches.find(self._ctx, type, query)
+
+    async def count(self, type: str, filter: Mapping[str, Any], *, cap: int | None = None) -> int:
+        """How many match, counted up to `cap`; TooCostly when it takes too long."""
+        return await searches.count(self._ctx, type, filter, cap=cap)
+
+    async def member_count(self, group_id: str) -> int:
+        """How many members a Group has now; 0 when there is no such Group."""
+        with self._ctx.translated():
+            found = await self._ctx.of(members.TYPE).find_one(
+                {"_id": group_id}, {"r": 0, "t": 0}, session=self._session
+            )
+        return members.count(stored_of(found)) if found else 0
+
+    async def has_member(self, group_id: str, reference: str) -> bool:
+        """Whether an entity such as "Patient/1" is a member of a Group now."""
+        where = {"e": reference, "to": members.OPEN, "g": group_id}
+        with self._ctx.translated():
+            return await self._ctx.members.find_one(where, {"_id": 0, "g": 1}, session=self._session) is not None
+
+    async def groups_of(self, reference: str, limit: int = 1000, after: str = "") -> list[str]:
+        """At most `limit` ids, ascending and above `after`, of the Groups that have this entity as a member now."""
+        where = {"e": reference, "to": members.OPEN, "g": {"$gt": after}}
+        pipeline: list[dict[str, Any]] = [
+            {"$match": where},
+            {"$group": {"_id": "$g"}},
+            {"$sort": {"_id": 1}},
+            {"$limit": max(limit, 1)},
+        ]
+        with self._ctx.translated():
+            found: Any = self._ctx.members.aggregate(pipeline, session=self._session)
+            if hasattr(found, "__await__"):  # PyMongo's is a coroutine, Motor's is not
+                found = await found
+            return [row["_id"] for row in await found.to_list(None)]
+
+    @property
+    def _session(self) -> Any:
+        return self._ctx.session

@@ -1,0 +1,122 @@
+"""Reading one resource, one version, many resources or a history.
+
+https://hl7.org/fhir/R5/http.html#read, #vread, #history
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from fhirserver.store import members
+from fhirserver.store.context import Context
+from fhirserver.store.documents import BODY, HEAD, Stored, Version, history_id, stored_of, version_of
+
+
+async def read(ctx: Context, type: str, id: str) -> Version | None:
+    """The current version, also when it is a deletion; one round trip unless another process replaced it."""
+    collection = ctx.of(type)
+    with ctx.translated():
+        if ctx.newest(type, id):
+            head = await collection.find_one({"_id": id}, HEAD, session=ctx.session)
+            if head is None:
+                return None
+            if kept := ctx.kept(type, id, head["v"]):
+                return kept
+        stored = await current(ctx, type, id)
+        return await whole(ctx, type, id, stored) if stored else None
+
+
+async def current(ctx: Context, type: str, id: str) -> Stored | None:
+    """The current document without its index terms."""
+    found = await ctx.of(type).find_one({"_id": id}, BODY, session=ctx.session)
+    return stored_of(found) if found else None
+
+
+async def whole(ctx: Context, type: str, id: str, stored: Stored) -> Version:
+    """The version to serve of a stored one, remembered."""
+    if kept := ctx.kept(type, id, stored.version):
+        return kept
+    resource = stored.resource
+    if resource is not None and members.has_rows(stored):
+        resource = members.filled(resource, await members.at(ctx, id, stored.version))
+    return ctx.keep(version_of(type, id, stored, resource))
+
+
+async def read_version(ctx: Context, type: str, id: str, version: int) -> Version | None:
+    """One version; none, one or two round trips."""
+    if kept := ctx.kept(type, id, version):
+        return kept
+    collection = ctx.of(type)
+    if not 0 < version < 2**31:
+        return None
+    with ctx.translated():
+        # In this order: a version that is superseded between the two looks is found by the second.
+        found = await collection.find_one({"_id": id, "v": version}, BODY, session=ctx.session)
+        if found is None:
+            found = await ctx.history.find_one({"_id": history_id(type, id, version)}, session=ctx.session)
+        return await whole(ctx, type, id, stored_of(found)) if found else None
+
+
+async def read_many(ctx: Context, refs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Version]:
+    """The current versions of `refs` that exist and are not gone, in the order asked; one round trip a type."""
+    wanted: dict[str, list[str]] = {}
+    for type_, id_ in dict.fromkeys(refs):
+        wanted.setdefault(type_, []).append(id_)
+    found: dict[tuple[str, str], Version] = {}
+    with ctx.translated():
+        works = [_read_type(ctx, type_, ids) for type_, ids in wanted.items()]
+        for versions in await together(ctx, works):
+            found.update({(v.type, v.id): v for v in versions if not v.gone})
+    return {ref: found[ref] for ref in dict.fromkeys(refs) if ref in found}
+
+
+async def _read_type(ctx: Context, type: str, ids: list[str]) -> list[Version]:
+    likely = [id_ for id_ in ids if ctx.newest(type, id_)]
+    unlikely = sorted(set(ids) - set(likely))
+    heads, bodies = await together(ctx, [fetch(ctx, type, likely, HEAD), fetch(ctx, type, unlikely, BODY)])
+    found = [await whole(ctx, type, b["_id"], stored_of(b)) for b in bodies]
+    moved = []
+    for head in heads:
+        kept = ctx.kept(type, head["_id"], head["v"])
+        if kept:
+            found.append(kept)
+        else:
+            moved.append(head["_id"])
+    found += [await whole(ctx, type, b["_id"], stored_of(b)) for b in await fetch(ctx, type, moved, BODY)]
+    return found
+
+
+async def fetch(ctx: Context, type: str, ids: list[str], projection: dict[str, int]) -> list[dict[str, Any]]:
+    """The documents with these ids, in no order; no round trip for none."""
+    if not ids:
+        return []
+    query: dict[str, Any] = {"_id": ids[0]} if len(ids) == 1 else {"_id": {"$in": ids}}
+    cursor = ctx.of(type).find(query, projection, batch_size=len(ids) + 1, session=ctx.session)
+    return await cursor.to_list(None)
+
+
+async def together(ctx: Context, works: list[Any]) -> list[Any]:
+    """Awaits all, at the same time where that is allowed: a transaction takes one operation after the other."""
+    if ctx.session is None and len(works) > 1:
+        return await asyncio.gather(*works)
+    return [await work for work in works]
+
+
+async def history(ctx: Context, type: str, id: str, *, limit: int, before: int | None = None) -> list[Version]:
+    """Versions newest first, deletions included, those below `before` only; two round trips whatever the depth."""
+    if limit <= 0:
+        return []
+    with ctx.translated():
+        now = await read(ctx, type, id)
+        if now is None:
+            return []
+        end = now.version if before is None else min(before, now.version)
+        found = [now] if before is None or before > now.version else []
+        # A write that crashed half-way leaves its old version here and current: `end` leaves that one out.
+        bounds = {"$gte": history_id(type, id, 0), "$lt": history_id(type, id, max(end, 0))}
+        if len(found) < limit and end > 1:
+            cursor = ctx.history.find({"_id": bounds}, session=ctx.session).sort("_id", -1).limit(limit - len(found))
+            found += [await whole(ctx, type, id, stored_of(old)) for old in await cursor.to_list(None)]
+        return found

@@ -1,0 +1,199 @@
+"""The store: every operation on resources, alone or within a transaction.
+
+Operations        read, search, members
+├── Store         … and writes, each on its own
+└── Tx            … and writes that happen all or not at all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from fhirserver.fhirjson import Resource
+from fhirserver.store import batches, groups, indexes, members, transactions, writes
+from fhirserver.store.documents import IndexEntry, Put, Written
+from fhirserver.store.groups import Indexer, Membership, Touch
+from fhirserver.store.operations import Operations
+
+T = TypeVar("T")
+
+
+class Tx(Operations):
+    """The operations within one transaction; its writes are seen by its own reads, by others once it is committed."""
+
+    async def put(
+        self,
+        resource: Resource,
+        *,
+        type: str,
+        id: str,
+        release: str,
+        entry: IndexEntry,
+        expected: int | None = None,
+        create_only: bool = False,
+    ) -> Written:
+        """See `Store.put`."""
+        item = Put(resource, type, id, release, entry, expected, create_only)
+        return (await self.put_many([item]))[0]
+
+    async def put_many(self, items: Sequence[Put]) -> list[Written]:
+        """Writes many resources in a few round trips, each at most once; see `Store.put`."""
+        return await batches.put_many(self._ctx, items)
+
+    async def remove(self, type: str, id: str, *, expected: int | None = None) -> Written | None:
+        """See `Store.remove`."""
+        return await batches.remove(self._ctx, type, id, expected)
+
+    async def add_members(
+        self,
+        group_id: str,
+        new: Sequence[dict[str, Any]],
+        *,
+        release: str,
+        touch: Touch | None = None,
+        index: Indexer | None = None,
+    ) -> Membership:
+        """See `Store.add_members`."""
+        return await groups.add(self._ctx, group_id, new, release, touch, index)
+
+    async def remove_members(
+        self,
+        group_id: str,
+        references: Sequence[str],
+        *,
+        release: str,
+        touch: Touch | None = None,
+        index: Indexer | None = None,
+    ) -> Membership:
+        """See `Store.remove_members`."""
+        return await groups.remove(self._ctx, group_id, references, release, touch, index)
+
+    async def set_member(
+        self,
+        group_id: str,
+        reference: str,
+        edit: Callable[[dict[str, Any]], dict[str, Any]],
+        *,
+        release: str,
+        touch: Touch | None = None,
+        index: Indexer | None = None,
+    ) -> Membership:
+        """See `Store.set_member`."""
+        return await groups.change(self._ctx, group_id, reference, edit, release, touch, index)
+
+
+class Store(Operations):
+    """The operations on their own; `transact` joins several."""
+
+    async def put(
+        self,
+        resource: Resource,
+        *,
+        type: str,
+        id: str,
+        release: str,
+        entry: IndexEntry,
+        expected: int | None = None,
+        create_only: bool = False,
+    ) -> Written:
+        """Writes the next version of a resource; id and meta are set here, `resource` is left as it is.
+
+        The same content again makes no version. PreconditionFailed when `expected` is not the current version,
+        Duplicate when `create_only` meets a resource that is not deleted, Unprocessable or TooLarge when it cannot be
+        stored, Conflict when too many write it at once.
+        """
+        item = Put(resource, type, id, release, entry, expected, create_only)
+        if type == members.TYPE:
+            return await self.transact(lambda tx: batches_put(tx, item), locks=[f"{type}/{id}"])
+        return await writes.put(self._ctx, item)
+
+    async def put_many(self, items: Sequence[Put]) -> list[Written]:
+        """Writes all `items` or none."""
+        return await self.transact(lambda tx: tx.put_many(items))
+
+    async def remove(self, type: str, id: str, *, expected: int | None = None) -> Written | None:
+        """Writes a version that says the resource is gone: None when there never was one, unchanged when it is gone.
+
+        PreconditionFailed when `expected` is not the current version.
+        """
+        if type == members.TYPE:
+            return await self.transact(lambda tx: tx.remove(type, id, expected=expected), locks=[f"{type}/{id}"])
+        return await writes.remove(self._ctx, type, id, expected)
+
+    async def add_members(
+        self,
+        group_id: str,
+        new: Sequence[dict[str, Any]],
+        *,
+        release: str,
+        touch: Touch | None = None,
+        index: Indexer | None = None,
+    ) -> Membership:
+        """Appends members to a Group at a cost that does not depend on its size.
+
+        `touch` may change the rest of the Group, which it gets without `member`; `index` gives new index terms, else
+        they stay. NotFound or Gone when the Group is not there.
+        """
+        return await self.transact(
+            lambda tx: tx.add_members(group_id, new, release=release, touch=touch, index=index),
+            locks=[f"{members.TYPE}/{group_id}"],
+        )
+
+    async def remove_members(
+        self,
+        group_id: str,
+        references: Sequence[str],
+        *,
+        release: str,
+        touch: Touch | None = None,
+        index: Indexer | None = None,
+    ) -> Membership:
+        """Ends the memberships of entities such as "Patient/1"; who is no member is passed over. See `add_members`."""
+        return await self.transact(
+            lambda tx: tx.remove_members(group_id, references, release=release, touch=touch, index=index),
+            locks=[f"{members.TYPE}/{group_id}"],
+        )
+
+    async def set_member(
+        self,
+        group_id: str,
+        reference: str,
+        edit: Callable[[dict[str, Any]], dict[str, Any]],
+        *,
+        release: str,
+        touch: Touch | None = None,
+        index: Indexer | None = None,
+    ) -> Membership:
+        """Changes the member elements of one entity where they stand; NotFound when it is none. See `add_members`."""
+        return await self.transact(
+            lambda tx: tx.set_member(group_id, reference, edit, release=release, touch=touch, index=index),
+            locks=[f"{members.TYPE}/{group_id}"],
+        )
+
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], *, locks: Sequence[str] = ()) -> T:
+        """Runs `work` in one transaction, which serialises with every other that names one of `locks`.
+
+        `work` may run several times: no effects but through its Tx. Conflict when others stay in the way.
+        """
+        return await transactions.transact(self._ctx, lambda ctx: work(Tx(ctx)), locks)
+
+    async def ensure(self, type: str) -> None:
+        """Makes the collection and indexes of a type; writes do so by themselves."""
+        await indexes.ensure(self._ctx, type)
+
+    async def ping(self) -> None:
+        """Unavailable unless the store answers."""
+        with self._ctx.translated():
+            await self._ctx.db.command("ping")
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        closed: Any = self._ctx.db.client.close()
+        if closed is not None:  # PyMongo's is a coroutine, Motor's is not
+            await closed
+
+
+async def batches_put(tx: Tx, item: Put) -> Written:
+    """One write of a transaction of its own."""
+    return (await tx.put_many([item]))[0]

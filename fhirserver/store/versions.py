@@ -1,0 +1,67 @@
+"""Decides what a write makes of the current version; pure, so that a store and a transaction decide alike.
+
+https://hl7.org/fhir/R5/http.html#concurrency
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from fhirserver import fhirjson
+from fhirserver.errors import Duplicate, PreconditionFailed
+from fhirserver.fhirjson import Resource
+from fhirserver.store.codec import Document
+from fhirserver.store.documents import Put, Stored, Version, document, stamped
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next version of a resource: the document to store, the version to serve."""
+
+    document: Document
+    version: Version
+    created: bool
+
+
+def check(type: str, id: str, current: Stored | None, expected: int | None, create_only: bool = False) -> None:
+    """PreconditionFailed unless the current version is the expected one; Duplicate when there must be none."""
+    there = current is not None and not current.gone
+    if create_only and there:
+        raise Duplicate(f"{type}/{id} exists already: update it, or create it with another id.")
+    if expected is not None and expected != (current.version if current else 0):
+        state = f"version {current.version}" + (", which is deleted" if current.gone else "") if current else "absent"
+        raise PreconditionFailed(
+            f"{type}/{id} is {state}, not version {expected}: read it again and repeat the change on what you get."
+        )
+
+
+def is_unchanged(item: Put, current: Stored | None) -> bool:
+    """Whether the current version says the same already."""
+    if current is None or current.gone or current.resource is None or current.release != item.release:
+        return False
+    proposed = stamped(item.resource, item.type, item.id, current.version, current.at)
+    return fhirjson.canonical(proposed) == fhirjson.canonical(current.resource)
+
+
+def step(item: Put, current: Stored | None, *, small: Resource | None = None, members: Document | None = None) -> Step:
+    """The version after `current`; `small` is what is stored when that is not the whole resource."""
+    number, at = following(current)
+    whole = stamped(item.resource, item.type, item.id, number, at)
+    stored = whole if small is None else stamped(small, item.type, item.id, number, at)
+    made = document(item.id, number, at, item.release, stored, item.entry, members)
+    version = Version(item.type, item.id, number, at, False, item.release, fhirjson.dumps(whole))
+    return Step(made, version, current is None or current.gone)
+
+
+def deletion(type: str, id: str, current: Stored) -> Step:
+    """The version that says a resource is gone."""
+    number, at = following(current)
+    made = document(id, number, at, current.release, None, None)
+    return Step(made, Version(type, id, number, at, True, current.release, b""), False)
+
+
+def following(current: Stored | None) -> tuple[int, datetime]:
+    """The next version's number and instant; an instant never lies before the one it follows."""
+    now = fhirjson.now()
+    return (1, now) if current is None else (current.version + 1, max(now, current.at))
