@@ -42,7 +42,7 @@ def loads(data: bytes | str) -> Any:
 
 
 def loads_resource(data: bytes) -> Resource:
-    """Decodes a resource and refuses what JSON allows and FHIR does not: no object, a name given twice, control characters."""
+    """Decodes a resource; refuses what JSON allows and FHIR does not: no object, a name twice, control characters."""
     value = loads(data)
     if not isinstance(value, dict):
         raise Malformed("The body is JSON but no object: send one FHIR resource.")
@@ -238,7 +238,7 @@ class LiteralReference:
 
 
 def literal(reference: str) -> LiteralReference | None:
-    """Takes 'Patient/7', 'Patient/7/_history/2' or an absolute URL of that shape apart; None for any other reference."""
+    """Takes 'Patient/7', 'Patient/7/_history/2' or an absolute URL of that shape apart; None for any other."""
     match = _REFERENCE.fullmatch(reference)
     if not match:
         return None

@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     )
     mongodb_uri: SecretStr | None = Field(
         None,
-        description="MongoDB to use (a replica set or sharded cluster). Default: a private mongod in the data directory.",
+        description="MongoDB to use, a replica set or sharded cluster. Default: a private mongod on data_dir.",
     )
     database: str = Field("fhirserver", min_length=1, max_length=63, description="Name of the database.")
     data_dir: Path = Field(Path(".fhirserver"), description="Directory of the private mongod's data.")

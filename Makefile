@@ -1,0 +1,44 @@
+# make serve: the server with its samples.   make test: everything that must hold.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: serve test lint unit bench definitions docs clean
+
+serve: $(VENV)/.serve
+	@exec $(BIN)/fhirserver serve --seed
+
+test: lint unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev
+	$(BIN)/pytest -n 2
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+definitions: $(VENV)/.dev
+	$(BIN)/python tools/generate_definitions.py
+
+docs: $(VENV)/.dev
+	$(BIN)/python tools/write_settings_page.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fhirserver needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,xml]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.serve
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,xml,motor,dev]'
+	@touch $@

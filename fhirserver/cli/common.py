@@ -1,0 +1,108 @@
+"""What the commands share: settings from flags, an open server, files, a progress bar."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fhirserver.errors import StartupError
+from fhirserver.interactions.server import Server
+from fhirserver.settings import Settings
+from fhirserver.store import embedded
+from fhirserver.store.client import connect
+
+T = TypeVar("T")
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Uri = Annotated[
+    str | None, typer.Option("--mongodb-uri", help="MongoDB to use. [default: a private mongod on the data directory]")
+]
+Database = Annotated[str | None, typer.Option("--database", help="Name of the database. [default: fhirserver]")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Directory of the private mongod's data. [default: .fhirserver]")
+]
+Paths = Annotated[list[Path], typer.Argument(help="Files or folders.", metavar="PATH...")]
+
+
+def settings(**given: object) -> Settings:
+    """The settings: flags that were given over the environment over the defaults."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise StartupError(
+            f"The setting '{name}' (FHIRSERVER_{name.upper()}) is wrong: {first['msg']}. docs/settings.md lists all."
+        ) from None
+
+
+@contextmanager
+def database(chosen: Settings, *, exclusive: bool = False) -> Iterator[str]:
+    """The address of the MongoDB to use; a private mongod runs as long as the context."""
+    if chosen.mongodb_uri is not None:
+        yield chosen.mongodb_uri.get_secret_value()
+        return
+    with embedded.running(chosen, exclusive=exclusive) as mongod:
+        yield mongod.uri
+
+
+def with_server(chosen: Settings, work: Callable[[Server], Awaitable[T]]) -> T:
+    """Runs `work` on an open server, on the mongod of a running server if there is one."""
+
+    async def go(uri: str) -> T:
+        async with opened(chosen, uri) as server:
+            return await work(server)
+
+    with database(chosen) as uri:
+        return asyncio.run(go(uri))
+
+
+@asynccontextmanager
+async def opened(chosen: Settings, uri: str) -> AsyncIterator[Server]:
+    """An open R5 server."""
+    store = await connect(chosen, uri)
+    try:
+        yield Server(chosen, store, "R5", chosen.base_url or f"http://{chosen.host}:{chosen.port}/r5")
+    finally:
+        await store.close()
+
+
+def files(paths: Sequence[Path], endings: Sequence[str]) -> list[Path]:
+    """The files named, and those with one of `endings` in the folders named, in order."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            walk = ((Path(top) / name) for top, _, names in os.walk(path) for name in names)
+            found.extend(sorted(file for file in walk if file.suffix.lower() in endings))
+        elif path.exists():
+            found.append(path)
+        else:
+            raise StartupError(f"There is no file or folder {path}: check the path.")
+    if not found:
+        raise StartupError(f"There is no file ending in {', '.join(endings)} in {', '.join(map(str, paths))}.")
+    return found
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on stderr where a person looks on; calling what it yields moves it by one."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda: bar.advance(task)
+
+
+def complain(place: object, sentence: object) -> None:
+    """One failure on stderr."""
+    err.print(f"[red]{escape(str(place))}[/red]: {escape(str(sentence))}", soft_wrap=True)

@@ -1,0 +1,125 @@
+"""fhirserver serve: a private mongod, the seed, the server, and all of it ended again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from fhirserver.app import MONGODB_URI, create_app
+from fhirserver.cli import common
+from fhirserver.cli.common import Database, DataDir, Uri
+from fhirserver.cli.seeding import seed_once
+from fhirserver.errors import StartupError
+from fhirserver.interactions import operations
+from fhirserver.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. [default: 8000]")] = None,
+    mongodb_uri: Uri = None,
+    database: Database = None,
+    data_dir: DataDir = None,
+    workers: Annotated[int | None, typer.Option(help="Number of server processes. [default: 1]")] = None,
+    seed: Annotated[
+        bool | None,
+        typer.Option("--seed/--no-seed", help="Load the sample trials and patients once. [default: no-seed]"),
+    ] = None,
+) -> None:
+    """Run the server; without --mongodb-uri it starts a private mongod of its own and stops it again."""
+    chosen = common.settings(
+        host=host,
+        port=port,
+        mongodb_uri=mongodb_uri,
+        database=database,
+        data_dir=data_dir,
+        workers=workers,
+        seed=seed,
+    )
+    signal.signal(signal.SIGTERM, _leave)
+    with listening(chosen) as listener, common.database(chosen, exclusive=True) as uri:
+        place = _address(chosen, listener)
+        asyncio.run(_prepare(chosen, uri, place))
+        _run(chosen, uri, listener, place)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    # uvicorn raises the signal again when it is done: leave by the front door, so that mongod is stopped too.
+    sys.exit(0)
+
+
+def listening(chosen: Settings) -> socket.socket:
+    """The listening socket, taken before anything else is started."""
+    try:
+        family, *_ = socket.getaddrinfo(chosen.host, chosen.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((chosen.host, chosen.port))
+        listener.listen(2048)
+    except OSError as error:
+        raise StartupError(
+            f"Cannot listen on {chosen.host}:{chosen.port} ({error.strerror}): choose another port with --port."
+        ) from None
+    return listener
+
+
+def _address(chosen: Settings, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return chosen.base_url.rstrip("/") if chosen.base_url else f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def _prepare(chosen: Settings, uri: str, place: str) -> None:
+    async with common.opened(chosen.model_copy(update={"base_url": f"{place}/r5"}), uri) as server:
+        await operations.publish(server)
+        if chosen.seed:
+            await seed_once(server)
+
+
+class _Announcing(uvicorn.Server):
+    """Says where to look once it answers."""
+
+    place: str = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            announce(self.place)
+
+
+def _run(chosen: Settings, uri: str, listener: socket.socket, place: str) -> None:
+    options = {"log_level": chosen.log_level if chosen.log_level != "info" else "warning", "access_log": False}
+    if chosen.workers == 1:
+        server = _Announcing(uvicorn.Config(create_app(chosen, uri), **options))  # type: ignore[arg-type]
+        server.place = place
+        server.run(sockets=[listener])
+        return
+    os.environ[MONGODB_URI] = uri
+    os.environ.update(
+        (f"FHIRSERVER_{name.upper()}", str(getattr(chosen, name))) for name in ("host", "port", "database", "data_dir")
+    )
+    config = uvicorn.Config("fhirserver.app:from_environment", factory=True, workers=chosen.workers, **options)  # type: ignore[arg-type]
+    announce(place)
+    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+
+
+def announce(place: str) -> None:
+    """Where to look, and three lines to try."""
+    common.out.print(
+        f"fhirserver is ready at {place} (FHIR R5 at {place}/r5, Ctrl-C stops it). Try:\n"
+        f"  curl '{place}/r5/ResearchStudy?identifier=NCT02083731&_include=ResearchStudy:protocol&_pretty=true'\n"
+        f"  curl '{place}/r5/Patient?_count=3&_pretty=true'\n"
+        f"""  curl -X POST '{place}/r5/ResearchStudy/NCT02083731/$enroll' -H 'Content-Type: application/fhir+json' """
+        """-d '{"resourceType":"Parameters","parameter":[{"name":"subject","valueReference":"""
+        """{"reference":"Patient/PATIENT"}}]}'""",
+        soft_wrap=True,
+        markup=False,
+    )

@@ -1,0 +1,69 @@
+"""capabilities: what this server does, from what is registered.
+
+https://hl7.org/fhir/R5/capabilitystatement.html
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from fhirserver import __version__, fhirjson
+from fhirserver.fhirjson import Resource
+from fhirserver.interactions import operations
+from fhirserver.interactions.server import Server
+from fhirserver.resources.registry import VERSIONS, resource_types, search_parameters
+from fhirserver.search.parse import searchable
+
+_INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
+
+
+def statement(server: Server, started: datetime) -> Resource:
+    """The CapabilityStatement of this base; `started` is when the server came up."""
+    release = server.release
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": fhirjson.instant(started),
+        "kind": "instance",
+        "software": {"name": "fhirserver", "version": __version__},
+        "implementation": {"description": "A FHIR server for clinical research", "url": server.base},
+        "fhirVersion": VERSIONS[release],
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {"cors": True},
+                "resource": [_resource(server, type_) for type_ in sorted(resource_types(release))],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+            }
+        ],
+    }
+
+
+def _resource(server: Server, type_: str) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "type": type_,
+        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": False,
+        "conditionalUpdate": False,
+    }
+    parameters = [parameter for parameter in search_parameters(server.release, type_).values() if searchable(parameter)]
+    references = [f"{type_}:{parameter.code}" for parameter in parameters if parameter.kind == "reference"]
+    if references:
+        found["searchInclude"] = references
+    if parameters:
+        found["searchParam"] = [
+            {"name": parameter.code, "definition": parameter.url, "type": parameter.kind} for parameter in parameters
+        ]
+    known = [
+        {"name": operation.code, "definition": f"{server.base}/OperationDefinition/{operation.id}"}
+        for operation in operations.OPERATIONS
+        if operation.type == type_
+    ]
+    if known:
+        found["operation"] = known
+    return found

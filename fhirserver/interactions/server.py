@@ -1,0 +1,55 @@
+"""What every interaction needs to know: the settings, the store, the release and the address it answers under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fhirserver.errors import Gone, NotFound
+from fhirserver.resources.registry import VERSIONS, Release, resource_types
+from fhirserver.settings import Settings
+from fhirserver.store.documents import Version
+from fhirserver.store.store import Store, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One base of the server: `base` is its URL without a slash at the end, such as http://127.0.0.1:8000/r5."""
+
+    settings: Settings
+    store: Store
+    release: Release
+    base: str
+
+    def url(self, type_: str, id_: str) -> str:
+        """The address of a resource."""
+        return f"{self.base}/{type_}/{id_}"
+
+    def at(self, base: str) -> Server:
+        """The same server under another address."""
+        return self if base == self.base else replace(self, base=base)
+
+
+def known_type(server: Server, type_: str) -> None:
+    """Refuses a type that the release does not have."""
+    if type_ not in resource_types(server.release):
+        raise NotFound(
+            f"FHIR {VERSIONS[server.release]} has no resource type '{type_}': see the CapabilityStatement at "
+            f"{server.base}/metadata.",
+            code="not-supported",
+        )
+
+
+def present(server: Server, version: Version | None, name: str) -> Version:
+    """The version if it is there and not deleted; NotFound or Gone otherwise. `name` is for the sentence: Patient/7."""
+    if version is None or version.release != server.release:
+        raise NotFound(f"There is no {name} here.")
+    if version.gone:
+        raise Gone(
+            f"{name} was deleted; its earlier versions are at {name}/_history.",
+            headers={"ETag": f'W/"{version.version}"'},
+        )
+    return version
+
+
+Reader = Store | Tx
+"""Where an interaction reads: the store, or a transaction of it."""

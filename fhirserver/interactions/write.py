@@ -1,0 +1,203 @@
+"""create, update and delete: one path for all writes, single or in a transaction.
+
+https://hl7.org/fhir/R5/http.html#create, https://hl7.org/fhir/R5/http.html#update, https://hl7.org/fhir/R5/http.html#delete
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import uuid_utils
+
+from fhirserver import fhirjson
+from fhirserver.errors import BadRequest, Issue
+from fhirserver.fhirjson import Resource
+from fhirserver.interactions import enrol
+from fhirserver.interactions.server import Server, known_type
+from fhirserver.resources.validation import check
+from fhirserver.search.indexing import IndexEntry, entry
+from fhirserver.store.documents import Put as Item
+from fhirserver.store.documents import Version, Written
+from fhirserver.store.store import Tx
+
+LARGE = 2000
+"""Array items above which a resource is checked off the event loop, so that others are served meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Writes a resource under an id; `create_only` when the id was just made, `expected` the version of If-Match."""
+
+    type: str
+    id: str
+    resource: Resource
+    expected: int | None = None
+    create_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Deletes a resource; deleting what is not there is no error."""
+
+    type: str
+    id: str
+    expected: int | None = None
+
+
+Operation = Put | Remove
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one operation; `version` is None for a deletion of nothing."""
+
+    version: Version | None
+    created: bool = False
+    changed: bool = True
+    warnings: tuple[Issue, ...] = ()
+
+
+def new_id() -> str:
+    """A UUIDv7, so that ids assigned by the server ascend with time."""
+    return str(uuid_utils.uuid7())
+
+
+async def create(server: Server, type_: str, resource: Resource) -> Outcome:
+    """Stores a new resource under a new id; an id in the body is ignored, as the specification says."""
+    await accept(server, type_, resource)
+    return (await apply(server, [Put(type_, new_id(), resource, create_only=True)]))[0]
+
+
+async def update(server: Server, type_: str, id_: str, resource: Resource, expected: int | None = None) -> Outcome:
+    """Stores the next version, or the first one under an id the client chose."""
+    named(type_, id_, resource)
+    await accept(server, type_, resource)
+    return (await apply(server, [Put(type_, id_, resource, expected)]))[0]
+
+
+async def delete(server: Server, type_: str, id_: str, expected: int | None = None) -> Outcome:
+    """Deletes the resource; it can be read as earlier versions still."""
+    known_type(server, type_)
+    return (await apply(server, [Remove(type_, id_, expected)]))[0]
+
+
+def named(type_: str, id_: str, resource: Resource) -> None:
+    """An update's body names the id of its URL."""
+    if not fhirjson.is_id(id_):
+        raise BadRequest(f"'{id_[:64]}' is no FHIR id: use 1 to 64 letters, digits, hyphens and dots.", code="value")
+    given = resource.get("id")
+    if given != id_:
+        said = "has none" if given is None else f"says '{given}'"
+        raise BadRequest(
+            f"The URL names the id '{id_}', the body {said}: give the same id in both.", expression=f"{type_}.id"
+        )
+
+
+async def accept(server: Server, type_: str, resource: Resource) -> None:
+    """Refuses a resource of another type or one that is not valid."""
+    known_type(server, type_)
+    if resource["resourceType"] != type_:
+        raise BadRequest(
+            f"The URL is for {type_}, the body is a {resource['resourceType']}: send it to its own type.",
+            expression=f"{resource['resourceType']}.resourceType",
+        )
+    level = server.settings.validation
+    if sum(len(value) for value in resource.values() if isinstance(value, list)) > LARGE:
+        await asyncio.to_thread(check, server.release, resource, level)
+    else:
+        check(server.release, resource, level)
+
+
+def index(server: Server, resource: Resource) -> IndexEntry:
+    """Search terms of a resource; a Group's members are kept and found apart from it."""
+    if resource["resourceType"] == "Group" and "member" in resource:
+        resource = {name: value for name, value in resource.items() if name != "member"}
+    return entry(server.release, resource)
+
+
+async def apply(server: Server, operations: Sequence[Operation]) -> list[Outcome]:
+    """Carries out operations that were accepted: one alone, or several and those with rules in one transaction."""
+    if len(operations) == 1 and not governed(operations[0]):
+        return [await _alone(server, operations[0])]
+    locks = await rule_locks(server, operations)
+
+    async def work(tx: Tx) -> list[Outcome]:
+        return await apply_within(server, tx, operations)
+
+    return await server.store.transact(work, locks=locks)
+
+
+def governed(operation: Operation) -> bool:
+    """Whether rules of research watch over this write."""
+    return operation.type == "ResearchSubject"
+
+
+async def rule_locks(server: Server, operations: Sequence[Operation]) -> list[str]:
+    """Keys of what the rules must see alone: taken before the transaction."""
+    keys: set[str] = set()
+    for operation in operations:
+        if governed(operation):
+            before = await server.store.read(operation.type, operation.id)
+            after = operation.resource if isinstance(operation, Put) else None
+            keys.update(enrol.locks(_content(before), after))
+    return sorted(keys)
+
+
+async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation]) -> list[Outcome]:
+    """The same inside a transaction; what rules watch comes last, so that it sees all else of the transaction."""
+    outcomes: dict[int, Outcome] = {}
+    plain = [at for at, operation in enumerate(operations) if isinstance(operation, Put) and not governed(operation)]
+    for at, operation in enumerate(operations):
+        if isinstance(operation, Remove) and not governed(operation):
+            outcomes[at] = _removed(await tx.remove(operation.type, operation.id, expected=operation.expected))
+    items = [_item(server, operation) for at in plain if isinstance(operation := operations[at], Put)]
+    for at, written in zip(plain, await tx.put_many(items), strict=True):
+        outcomes[at] = Outcome(written.version, written.created, written.changed)
+    for at, operation in enumerate(operations):
+        if at not in outcomes:
+            outcomes[at] = await _ruled(server, tx, operation)
+    return [outcomes[at] for at in range(len(operations))]
+
+
+async def _ruled(server: Server, tx: Tx, operation: Operation) -> Outcome:
+    """A write that the rules of enrolment allow, with what follows from it."""
+    before = _content(await tx.read(operation.type, operation.id))
+    after = operation.resource | {"id": operation.id} if isinstance(operation, Put) else None
+    effect = await enrol.subject_written(tx, server.settings, server.release, before, after, today=fhirjson.today())
+    warnings = tuple(effect.warnings)
+    if isinstance(operation, Remove):
+        return _removed(await tx.remove(operation.type, operation.id, expected=operation.expected), warnings)
+    written = (await tx.put_many([_item(server, operation)]))[0]
+    return Outcome(written.version, written.created, written.changed, warnings)
+
+
+async def _alone(server: Server, operation: Operation) -> Outcome:
+    match operation:
+        case Put(type_, id_, resource, expected, create_only):
+            written = await server.store.put(
+                resource,
+                type=type_,
+                id=id_,
+                release=server.release,
+                entry=index(server, resource),
+                expected=expected,
+                create_only=create_only,
+            )
+            return Outcome(written.version, written.created, written.changed)
+        case Remove(type_, id_, expected):
+            return _removed(await server.store.remove(type_, id_, expected=expected))
+
+
+def _item(server: Server, put: Put) -> Item:
+    entry_ = index(server, put.resource)
+    return Item(put.resource, put.type, put.id, server.release, entry_, put.expected, put.create_only)
+
+
+def _removed(written: Written | None, warnings: tuple[Issue, ...] = ()) -> Outcome:
+    return Outcome(written.version if written else None, False, bool(written and written.changed), warnings)
+
+
+def _content(version: Version | None) -> Resource | None:
+    return None if version is None or version.gone else fhirjson.loads(version.body)

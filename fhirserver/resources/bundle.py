@@ -1,0 +1,96 @@
+"""Bundles put together from resources that are JSON bytes already.
+
+https://hl7.org/fhir/R5/bundle.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from fhirserver import fhirjson
+
+Mode = Literal["match", "include", "outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the Bundle: self, first, next, previous."""
+
+    relation: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """entry.response: `status` such as '201 Created'; `etag` is the version's number."""
+
+    status: str
+    location: str | None = None
+    etag: int | None = None
+    modified: datetime | None = None
+    outcome: fhirjson.Resource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry; `body` is the resource as JSON."""
+
+    full_url: str | None = None
+    body: bytes | None = None
+    mode: Mode | None = None
+    request: tuple[str, str] | None = None
+    response: Response | None = None
+
+
+def render(
+    kind: str,
+    entries: Sequence[Entry],
+    links: Iterable[Link] = (),
+    total: int | None = None,
+    at: datetime | None = None,
+) -> bytes:
+    """The Bundle as JSON."""
+    head: dict[str, object] = {"resourceType": "Bundle", "type": kind}
+    if at is not None:
+        head["timestamp"] = fhirjson.instant(at)
+    if total is not None:
+        head["total"] = total
+    found = [{"relation": link.relation, "url": link.url} for link in links]
+    if found:
+        head["link"] = found
+    start = fhirjson.dumps(head)
+    if not entries:
+        return start
+    return start[:-1] + b',"entry":[' + b",".join(map(_entry, entries)) + b"]}"
+
+
+def _entry(entry: Entry) -> bytes:
+    parts: list[bytes] = []
+    if entry.full_url is not None:
+        parts.append(b'"fullUrl":' + fhirjson.dumps(entry.full_url))
+    if entry.body is not None:
+        parts.append(b'"resource":' + entry.body)
+    if entry.mode is not None:
+        parts.append(b'"search":{"mode":"' + entry.mode.encode() + b'"}')
+    if entry.request is not None:
+        method, url = entry.request
+        parts.append(b'"request":' + fhirjson.dumps({"method": method, "url": url}))
+    if entry.response is not None:
+        parts.append(b'"response":' + fhirjson.dumps(_response(entry.response)))
+    return b"{" + b",".join(parts) + b"}"
+
+
+def _response(response: Response) -> dict[str, object]:
+    found: dict[str, object] = {"status": response.status}
+    if response.location is not None:
+        found["location"] = response.location
+    if response.etag is not None:
+        found["etag"] = f'W/"{response.etag}"'
+    if response.modified is not None:
+        found["lastModified"] = fhirjson.instant(response.modified)
+    if response.outcome is not None:
+        found["outcome"] = response.outcome
+    return found

@@ -1,0 +1,159 @@
+"""The route table of one FHIR base: every interaction with its method and path.
+
+https://hl7.org/fhir/R5/http.html#summary
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fhirserver import fhirjson
+from fhirserver.errors import BadRequest, MethodNotAllowed
+from fhirserver.fhirjson import Resource
+from fhirserver.interactions import bundle, capabilities, enrol, import_record, search, write
+from fhirserver.interactions.history import history as read_history
+from fhirserver.interactions.read import read as read_current
+from fhirserver.interactions.read import vread as read_version
+from fhirserver.interactions.server import Server
+from fhirserver.web import negotiation
+from fhirserver.web.history import history_bundle, page_of_history
+from fhirserver.web.responses import fhir, resource, warnings, written
+
+Handler = Callable[[Request, Server], Awaitable[Response]]
+
+
+async def metadata(request: Request, server: Server) -> Response:
+    """capabilities."""
+    return fhir(request, fhirjson.dumps(capabilities.statement(server, started=request.app.state.started)))
+
+
+async def read(request: Request, server: Server) -> Response:
+    """read."""
+    return resource(request, await read_current(server, request.path_params["type"], request.path_params["id"]))
+
+
+async def vread(request: Request, server: Server) -> Response:
+    """vread."""
+    path = request.path_params
+    return resource(request, await read_version(server, path["type"], path["id"], path["version"]))
+
+
+async def history(request: Request, server: Server) -> Response:
+    """history of one resource."""
+    path = request.path_params
+    count, before = page_of_history(request, server.settings)
+    page = await read_history(server, path["type"], path["id"], count=count, before=before)
+    return fhir(request, history_bundle(request, server, path["type"], path["id"], page))
+
+
+async def search_type(request: Request, server: Server) -> Response:
+    """search by GET."""
+    params = search.query_params(request.url.query)
+    strict = negotiation.preferences(request).strict
+    return fhir(request, await search.searchset(server, request.path_params["type"], params, strict=strict))
+
+
+async def search_post(request: Request, server: Server) -> Response:
+    """search by POST: parameters of the URL and of the form together."""
+    form = await negotiation.form(request, server.settings.max_body_mb)
+    params = [*search.query_params(request.url.query), *search.query_params(form)]
+    strict = negotiation.preferences(request).strict
+    return fhir(request, await search.searchset(server, request.path_params["type"], params, strict=strict))
+
+
+async def create(request: Request, server: Server) -> Response:
+    """create."""
+    result = await write.create(server, request.path_params["type"], await _body(request, server))
+    return written(request, server.base, result)
+
+
+async def update(request: Request, server: Server) -> Response:
+    """update, and create under an id of the client's."""
+    path = request.path_params
+    body = await _body(request, server)
+    result = await write.update(server, path["type"], path["id"], body, negotiation.if_match(request))
+    return written(request, server.base, result)
+
+
+async def delete(request: Request, server: Server) -> Response:
+    """delete."""
+    path = request.path_params
+    result = await write.delete(server, path["type"], path["id"], negotiation.if_match(request))
+    return written(request, server.base, result)
+
+
+async def batch(request: Request, server: Server) -> Response:
+    """batch and transaction."""
+    bodies = negotiation.preferences(request).returns == "representation"
+    return fhir(request, await bundle.process(server, await _body(request, server), bodies=bodies))
+
+
+async def enroll(request: Request, server: Server) -> Response:
+    """ResearchStudy/{id}/$enroll."""
+    parameters = await _body(request, server)
+    if parameters["resourceType"] != "Parameters":
+        raise BadRequest("$enroll takes a Parameters resource with the parameter 'subject'.", expression="Parameters")
+    version, notes = await enrol.enroll(
+        server.store, server.settings, server.release, request.path_params["id"], parameters
+    )
+    return written(request, server.base, write.Outcome(version, created=True, warnings=tuple(notes)))
+
+
+async def import_(request: Request, server: Server) -> Response:
+    """ResearchStudy/$import-record."""
+    data = await negotiation.body(request, server.settings.max_body_mb)
+    result = await import_record.import_record(server, data)
+    return fhir(request, result.response, headers=warnings(()))
+
+
+ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/metadata", metadata),
+    ("POST", "/", batch),
+    ("POST", "/ResearchStudy/$import-record", import_),
+    ("POST", "/ResearchStudy/{id}/$enroll", enroll),
+    ("POST", "/{type}/_search", search_post),
+    ("GET", "/{type}", search_type),
+    ("POST", "/{type}", create),
+    ("GET", "/{type}/{id}/_history/{version}", vread),
+    ("GET", "/{type}/{id}/_history", history),
+    ("GET", "/{type}/{id}", read),
+    ("PUT", "/{type}/{id}", update),
+    ("DELETE", "/{type}/{id}", delete),
+)
+
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+async def _body(request: Request, server: Server) -> Resource:
+    negotiation.content(request, server.release)
+    return fhirjson.loads_resource(await negotiation.body(request, server.settings.max_body_mb))
+
+
+def routes(at: Callable[[Request], Server]) -> list[Route]:
+    """Starlette routes of the table, one a path; `at` gives the server as the request addresses it."""
+    by_path: dict[str, dict[str, Handler]] = {}
+    for method, path, handler in ROUTES:
+        by_path.setdefault(path, {})[method] = handler
+    return [_route(path, handlers, at) for path, handlers in by_path.items()]
+
+
+def _route(path: str, handlers: dict[str, Handler], at: Callable[[Request], Server]) -> Route:
+    allowed = ", ".join(sorted(handlers))
+
+    async def answer(request: Request) -> Response:
+        server = at(request)
+        handler = handlers.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
+            raise MethodNotAllowed(
+                f"{request.method} is not done at this address, which takes {allowed}.", headers={"Allow": allowed}
+            )
+        negotiation.accept(request, server.release)
+        return await handler(request, server)
+
+    # All methods reach us, so that the refusal of one is an OperationOutcome too.
+    return Route(path, answer, methods=list(METHODS))
