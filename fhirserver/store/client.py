@@ -71,7 +71,7 @@ async def _checked(settings: Settings, client: AsyncMongoClient[Document], where
                 f"MongoDB at {where} is a standalone server, which has no transactions: start it with --replSet and "
                 "run rs.initiate() once, or leave --mongodb-uri out to use the embedded one."
             )
-        db = cast("AsyncDatabase[Document]", client.get_database(settings.database, codec_options=OPTIONS))
+        db = client.get_database(settings.database, codec_options=OPTIONS)
         await indexes.prepare(db)
     except ConnectionFailure:
         raise StartupError(
