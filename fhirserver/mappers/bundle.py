@@ -1,0 +1,85 @@
+"""One record as one transaction Bundle that may be sent again and again.
+
+https://hl7.org/fhir/R5/http.html#transaction. What the record says is a conditional update. Rosters, which enrolment
+fills, and the Provenance, which belongs to one reading, are conditional creates: they are never written over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from fhirserver import __version__
+from fhirserver.errors import Issue, NotSupported
+from fhirserver.fhirjson import instant, now
+from fhirserver.mappers import group
+from fhirserver.mappers.activity_definition import activities
+from fhirserver.mappers.identity import full_url
+from fhirserver.mappers.location import locations
+from fhirserver.mappers.naming import naming
+from fhirserver.mappers.parties import parties
+from fhirserver.mappers.plan_definition import protocol
+from fhirserver.mappers.provenance import provenance
+from fhirserver.mappers.research_study import research_study
+from fhirserver.mappers.trial import Reading
+
+Resource = dict[str, Any]
+
+SOFTWARE = f"fhirserver {__version__}"
+
+
+def transaction(reading: Reading, release: str = "R5", at: str | None = None) -> tuple[Resource, tuple[Issue, ...]]:
+    """The Bundle, and what reading and mapping could not place. `at` is the instant of the import, now if none."""
+    if release != "R5":
+        raise NotSupported(f"Trial records are mapped to R5 only, not to {release}: ask for R5.")
+    issues = list(reading.issues)
+    trial = reading.trial
+    names = naming(reading)
+    people = parties(trial, names, issues)
+    sites = locations(trial.sites)
+    study = research_study(trial, names, people.associated, sites, issues)
+    written = [
+        study,
+        group.eligibility(trial, names, issues),
+        protocol(trial, names),
+        *activities(trial, names),
+        *people.resources.values(),
+        *sites,
+    ]
+    rosters = group.rosters(trial, names)
+    source = provenance(reading, names, [*written, *rosters], at or instant(now()), SOFTWARE)
+    entries = [
+        *(_update(resource) for resource in written),
+        *(_create(roster, _criteria(roster)) for roster in rosters),
+        _create(source, f"_id={source['id']}"),
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    return bundle, tuple(_once(issues))
+
+
+def _once(issues: Iterable[Issue]) -> Iterable[Issue]:
+    return dict.fromkeys(issues)
+
+
+def _criteria(resource: Resource) -> str:
+    first = next((one for one in resource["identifier"] if one.get("use") == "official"), resource["identifier"][0])
+    return "identifier=" + quote(f"{first['system']}|{first['value']}", safe=":/")
+
+
+def _update(resource: Resource) -> Resource:
+    kind = resource["resourceType"]
+    return {
+        "fullUrl": full_url(kind, resource["id"]),
+        "resource": resource,
+        "request": {"method": "PUT", "url": f"{kind}?{_criteria(resource)}"},
+    }
+
+
+def _create(resource: Resource, criteria: str) -> Resource:
+    kind = resource["resourceType"]
+    return {
+        "fullUrl": full_url(kind, resource["id"]),
+        "resource": resource,
+        "request": {"method": "POST", "url": kind, "ifNoneExist": criteria},
+    }

@@ -1,0 +1,94 @@
+"""Publications, links, documents and the data sharing plan of a ClinicalTrials.gov study.
+
+https://clinicaltrials.gov/data-api/about-api/study-data-structure#ReferencesModule
+"""
+
+from __future__ import annotations
+
+from fhirserver.mappers.parts import Artifact, Identifier, Text, Value
+from fhirserver.mappers.readers.node import Node
+
+_DOCUMENTS = "https://cdn.clinicaltrials.gov/large-docs"
+
+
+def artifacts(root: Node, protocol: Node, identifiers: tuple[Identifier, ...]) -> tuple[Artifact, ...]:
+    """What to read about the study."""
+    module = protocol.child("referencesModule")
+    found = [*_publications(module), *_links(module), *_data_sets(module), *_documents(root, identifiers)]
+    found += [
+        Artifact("documentation", label=identifier.value, url=identifier.link, path=identifier.path)
+        for identifier in identifiers
+        if identifier.link
+    ]
+    return tuple(found)
+
+
+def _publications(module: Node) -> list[Artifact]:
+    found = []
+    for node in module.children("references"):
+        pmid = node.line("pmid")
+        url = f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/" if pmid and pmid.isdigit() else None
+        text, kind = node.line("citation"), node.line("type")
+        if text or url:
+            found.append(Artifact("cites", text=text, url=url, classifier=kind, path=node.path))
+    return found
+
+
+def _links(module: Node) -> list[Artifact]:
+    return [
+        Artifact("documentation", label=node.line("label"), url=url, path=node.path)
+        for node in module.children("seeAlsoLinks")
+        if (url := node.line("url"))
+    ]
+
+
+def _data_sets(module: Node) -> list[Artifact]:
+    found = []
+    for node in module.children("availIpds"):
+        name, kind = node.line("id"), node.line("type")
+        url, comment = node.line("url"), node.text("comment")
+        if name or url:
+            found.append(
+                Artifact(
+                    "supported-with",
+                    text=comment.value if comment else None,
+                    label=name,
+                    url=url,
+                    classifier=kind,
+                    path=node.path,
+                )
+            )
+    return found
+
+
+def _documents(root: Node, identifiers: tuple[Identifier, ...]) -> list[Artifact]:
+    number = next((i.value for i in identifiers if i.kind == "registry"), None)
+    found = []
+    for node in root.child("documentSection").child("largeDocumentModule").children("largeDocs"):
+        # What it holds is said by its label; when it was uploaded, by the registry's own log.
+        node.skip("hasProtocol", "hasSap", "hasIcf", "size", "uploadDate")
+        label, kind, date, name = node.line("label"), node.line("typeAbbrev"), node.date("date"), node.line("filename")
+        url = f"{_DOCUMENTS}/{number[-2:]}/{number}/{name}" if number and name else None
+        if label or url:
+            found.append(
+                Artifact("documentation", label=label or name, url=url, classifier=kind, date=date, path=node.path)
+            )
+    return found
+
+
+def sharing(protocol: Node) -> tuple[Text | None, tuple[Text, ...]]:
+    """Whether participants' data will be shared, and what is said about it."""
+    module = protocol.child("ipdSharingStatementModule")
+    notes: list[Text] = []
+    for name, label in (
+        ("description", "Data sharing plan"),
+        ("timeFrame", "Data sharing time frame"),
+        ("accessCriteria", "Data sharing access criteria"),
+        ("url", "Data sharing link"),
+    ):
+        if value := module.text(name):
+            notes.append(Value(f"{label}: {value.value}", value.path))
+    if kinds := module.lines("infoTypes"):
+        names = ", ".join(kind.value.replace("_", " ").capitalize() for kind in kinds)
+        notes.append(Value(f"Data sharing documents: {names}", module.at("infoTypes")))
+    return module.title("ipdSharing"), tuple(notes)

@@ -1,0 +1,159 @@
+"""A cursor over decoded JSON that never raises on odd types and remembers what nobody asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+from fhirserver.errors import BadRequest, Issue
+from fhirserver.fhirjson import interval
+from fhirserver.mappers.parts import Moment, Text, Value
+from fhirserver.mappers.readers.plain import one_line, plain
+
+
+class Node:
+    """One JSON object of a record; its methods take a member by name, typed or not at all."""
+
+    __slots__ = ("_children", "_data", "_issues", "_named", "_taken", "path")
+
+    def __init__(self, data: dict[str, Any], path: str, issues: list[Issue]) -> None:
+        self._data = data
+        self._issues = issues
+        self._taken: set[str] = set()
+        self._children: list[Node] = []
+        self._named: dict[str, Node] = {}
+        self.path = path
+
+    def _take(self, name: str, kind: type | tuple[type, ...], what: str) -> Any:
+        self._taken.add(name)
+        value = self._data.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            self._odd(name, what, value)
+            return None
+        return value
+
+    def _odd(self, name: str, what: str, value: Any) -> None:
+        found = {dict: "an object", list: "a list", str: "text", bool: "true or false"}.get(type(value), "a number")
+        self._issues.append(
+            Issue("warning", "value", f"Expected {what}, found {found}; the value was left out.", (self.at(name),))
+        )
+
+    def at(self, name: str) -> str:
+        """The path of a member."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def _node(self, data: dict[str, Any], path: str) -> Node:
+        node = Node(data, path, self._issues)
+        self._children.append(node)
+        return node
+
+    def child(self, name: str) -> Node:
+        """An object, empty where there is none; the same one each time."""
+        found = self._named.get(name)
+        if found is None:
+            found = self._named[name] = self._node(self._take(name, dict, "an object") or {}, self.at(name))
+        return found
+
+    def children(self, name: str) -> list[Node]:
+        """A list of objects."""
+        found = []
+        for position, item in enumerate(self._take(name, list, "a list") or ()):
+            if isinstance(item, dict):
+                found.append(self._node(item, f"{self.at(name)}[{position}]"))
+            else:
+                self._odd(f"{name}[{position}]", "an object", item)
+        return found
+
+    def text(self, name: str) -> Text | None:
+        """Prose, its lines kept."""
+        value = plain(self._take(name, str, "text") or "")
+        return Value(value, self.at(name)) if value else None
+
+    def line(self, name: str) -> str | None:
+        """A name, on one line."""
+        return one_line(self._take(name, str, "text") or "") or None
+
+    def lines(self, name: str) -> tuple[Text, ...]:
+        """A list of names."""
+        found = []
+        for position, item in enumerate(self._take(name, list, "a list") or ()):
+            if not isinstance(item, str):
+                self._odd(f"{name}[{position}]", "text", item)
+            elif value := one_line(item):
+                found.append(Value(value, f"{self.at(name)}[{position}]"))
+        return tuple(found)
+
+    def title(self, name: str) -> Text | None:
+        """A name with its path."""
+        value = self.line(name)
+        return Value(value, self.at(name)) if value else None
+
+    def flag(self, name: str) -> Value[bool] | None:
+        """True or false."""
+        value = self._take(name, bool, "true or false")
+        return None if value is None else Value(value, self.at(name))
+
+    def count(self, name: str) -> int | None:
+        """A whole number from 0 up."""
+        value = self._take(name, int, "a whole number")
+        if value is not None and not 0 <= value < 2**31:
+            self._odd(name, "a whole number from 0 up", value)
+            return None
+        return value if value is None else int(value)
+
+    def number(self, name: str) -> Decimal | int | None:
+        """A number, every digit kept."""
+        value = self._take(name, (int, Decimal), "a number")
+        return value if isinstance(value, Decimal | int) else None
+
+    def date(self, name: str) -> str | None:
+        """A date, partial or whole; what is none is reported."""
+        value = self.line(name)
+        if value is None:
+            return None
+        value = value[:10] if "T" in value else value
+        try:
+            interval(value)
+        except BadRequest:
+            self._issues.append(Issue("warning", "value", f"'{value}' is no date; it was left out.", (self.at(name),)))
+            return None
+        return value
+
+    def moment(self, name: str) -> Moment | None:
+        """A date with its type: {date, type: ACTUAL | ESTIMATED}."""
+        struct = self.child(name)
+        date = struct.date("date")
+        kind = struct.line("type")
+        return Moment(date, {"ACTUAL": True, "ESTIMATED": False}.get(kind or ""), struct.at("date")) if date else None
+
+    def skip(self, *names: str) -> None:
+        """Marks members as said elsewhere in the record."""
+        self._taken.update(names)
+
+    def unread(self) -> list[Issue]:
+        """One information a kind of member that nobody took, with the number of places it stands in."""
+        places: Counter[str] = Counter()
+        first: dict[str, str] = {}
+        todo = [self]
+        while todo:
+            node = todo.pop()
+            todo.extend(node._children)
+            for name in node._data.keys() - node._taken:
+                path = node.at(name)
+                pattern = "".join(part.partition("]")[2] if i else part for i, part in enumerate(path.split("[")))
+                places[pattern] += 1
+                first.setdefault(pattern, path)
+        return [
+            Issue(
+                "information",
+                "not-supported",
+                f"'{pattern}' has no place in the resources yet and was left out"
+                + (f" ({count} places, the last of them named here)." if count > 1 else "."),
+                (first[pattern],),
+                "not-mapped",
+            )
+            for pattern, count in sorted(places.items())
+        ]
