@@ -32,6 +32,13 @@ def slug(text: str, longest: int = 30) -> str:
     return f"{words[: longest - 9].rstrip('-') or 'x'}-{digest(text)}"
 
 
+def hashed(text: str, said: str) -> str:
+    """An id for what several studies may name: readable words, then a hash of all that is said of it."""
+    ascii_ = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = _WORDS.sub("-", ascii_.casefold()).strip("-")[:40].rstrip("-")
+    return f"{words or 'x'}-{digest(said)}"
+
+
 def slugs(texts: list[str]) -> list[str]:
     """Slugs that differ from each other, in the order of their texts."""
     found: list[str] = []

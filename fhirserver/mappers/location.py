@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from fhirserver.mappers.identity import digest, identifier, slug
+from fhirserver.mappers.identity import hashed, identifier
 from fhirserver.mappers.narrative import narrative
 from fhirserver.mappers.parts import Site
 
@@ -36,7 +36,7 @@ def _location(site: Site, number: int) -> Resource | None:
     said = "|".join(
         str(part or "") for part in (name, site.city, site.state, site.zip, site.country, site.latitude, site.longitude)
     )
-    id_ = f"{slug(name, 40)}-{digest(said)}" + (f"-{number}" if number > 1 else "")
+    id_ = hashed(name, said) + (f"-{number}" if number > 1 else "")
     address = {
         key: value
         for key, value in (

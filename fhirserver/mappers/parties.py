@@ -10,7 +10,7 @@ from typing import Any
 
 from fhirserver.errors import Issue
 from fhirserver.mappers.codes import AGENCY, PARTY_ROLE, coded, words
-from fhirserver.mappers.identity import digest, identifier, link, slug
+from fhirserver.mappers.identity import digest, hashed, identifier, link, slug
 from fhirserver.mappers.naming import Naming
 from fhirserver.mappers.narrative import narrative
 from fhirserver.mappers.parts import Party, Person, Value
@@ -88,7 +88,7 @@ def _associate(
 
 def organization(name: str) -> Resource:
     """An organisation, the same in every study: only its name is known of it."""
-    id_ = f"{slug(name, 40)}-{digest(name)}"
+    id_ = hashed(name, name)
     return {
         "resourceType": "Organization",
         "id": id_,
@@ -100,7 +100,7 @@ def organization(name: str) -> Resource:
 
 def practitioner(name: str, where: str) -> Resource:
     """A person. Two of one name are the same only at the same organisation, or in the same study."""
-    id_ = f"{slug(name, 40)}-{digest(f'{name}|{where}')}"
+    id_ = hashed(name, f"{name}|{where}")
     return {
         "resourceType": "Practitioner",
         "id": id_,
