@@ -195,7 +195,7 @@ def _utc(naive: datetime, zone: timezone, edge: datetime) -> datetime:
 
 def instant(at: datetime) -> str:
     """A FHIR instant in UTC to the millisecond: 2014-02-01T10:00:00.000Z."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat("T", "milliseconds") + "Z"
 
 
 def now() -> datetime:
