@@ -1,4 +1,4 @@
-"""One real mongod for the whole run (for each worker under pytest-xdist), a fresh database wherever one is asked for."""
+"""One real mongod for the whole run (one for each worker under pytest-xdist), a fresh database wherever asked for."""
 
 from __future__ import annotations
 

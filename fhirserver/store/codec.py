@@ -10,8 +10,9 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
-from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
+from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistry
 from bson.decimal128 import Decimal128
+from bson.int64 import Int64
 
 from fhirserver.errors import Unprocessable
 
@@ -62,8 +63,16 @@ class _DecimalCodec(TypeCodec):
         return from_decimal128(value)
 
 
+class _IntegerCodec(TypeDecoder):
+    # The driver's Int64 is a subclass of int, which JSON encoders rightly do not guess at.
+    bson_type = Int64
+
+    def transform_bson(self, value: Int64) -> int:
+        return int(value)
+
+
 OPTIONS: CodecOptions[Document] = CodecOptions(
-    type_registry=TypeRegistry([_DecimalCodec()]), tz_aware=True, tzinfo=UTC, document_class=dict
+    type_registry=TypeRegistry([_DecimalCodec(), _IntegerCodec()]), tz_aware=True, tzinfo=UTC, document_class=dict
 )
 """How every collection of ours encodes and decodes: Decimals, and datetimes in UTC."""
 

@@ -6,7 +6,7 @@ import secrets
 
 from fhirserver.store.context import Context
 
-SECRET = "cursor-key"
+CURSOR_KEY = "cursor-key"
 
 
 async def marked(ctx: Context, name: str) -> bool:
@@ -27,7 +27,7 @@ async def secret(ctx: Context) -> bytes:
     """A random key, the same for every server of the database, made when first asked for."""
     with ctx.translated():
         await ctx.db["meta"].update_one(
-            {"_id": SECRET}, {"$setOnInsert": {"value": secrets.token_bytes(32)}}, upsert=True
+            {"_id": CURSOR_KEY}, {"$setOnInsert": {"value": secrets.token_bytes(32)}}, upsert=True
         )
-        found = await ctx.db["meta"].find_one({"_id": SECRET})
+        found = await ctx.db["meta"].find_one({"_id": CURSOR_KEY})
     return bytes(found["value"]) if found else b""

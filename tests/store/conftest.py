@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +10,7 @@ from fhirserver.settings import Settings
 
 
 @pytest.fixture(params=["pymongo", "motor"])
-def settings(request: pytest.FixtureRequest, mongodb_uri: str, database: str) -> Iterator[Settings]:
+def settings(request: pytest.FixtureRequest, mongodb_uri: str, database: str) -> Settings:
     if request.param == "motor" and importlib.util.find_spec("motor") is None:
         pytest.skip("motor is not installed: pip install 'fhirserver[motor]'")
-    yield Settings(mongodb_uri=mongodb_uri, database=database, mongodb_driver=request.param)
+    return Settings(mongodb_uri=mongodb_uri, database=database, mongodb_driver=request.param)

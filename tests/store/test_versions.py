@@ -161,9 +161,7 @@ async def test_racing_creates_of_one_id_make_one_resource(open_store: Opener) ->
 
 async def test_racing_updates_without_expectation_are_all_kept_or_refused(open_store: Opener) -> None:
     stores = [await open_store() for _ in range(3)]
-    outcomes = await asyncio.gather(
-        *(put(stores[n % 3], patient(n=n), "1") for n in range(60)), return_exceptions=True
-    )
+    outcomes = await asyncio.gather(*(put(stores[n % 3], patient(n=n), "1") for n in range(60)), return_exceptions=True)
     won = [o for o in outcomes if not isinstance(o, BaseException)]
     assert all(isinstance(o, Conflict) for o in outcomes if isinstance(o, BaseException))
     assert len(won) >= 40
@@ -198,7 +196,14 @@ async def test_many_are_read_at_once_without_the_gone_and_the_missing(store: Sto
     await other.read("Patient", "4")
     await put(store, patient(n="new"), "4")
     await store.remove("Patient", "3")
-    refs = [("Patient", "4"), ("Patient", "9"), ("Observation", "1"), ("Patient", "3"), ("Patient", "1"), ("Patient", "2")]
+    refs = [
+        ("Patient", "4"),
+        ("Patient", "9"),
+        ("Observation", "1"),
+        ("Patient", "3"),
+        ("Patient", "1"),
+        ("Patient", "2"),
+    ]
     found = await other.read_many([*refs, ("Patient", "1")])
     assert list(found) == [("Patient", "4"), ("Observation", "1"), ("Patient", "1"), ("Patient", "2")]
     assert body(found["Patient", "4"])["n"] == "new"
@@ -219,7 +224,11 @@ async def test_names_that_look_like_operators_are_only_names(store: Store) -> No
     await put(store, patient(**{"$where": "sleep(1)", "a.b": {"$set": 1}, "$": ["$x"]}), "1")
     await put(store, patient(**{"$where": "sleep(2)", "a.b": {"$set": 2}}), "1")
     await store.transact(lambda tx: put(tx, patient(**{"$inc": {"v": 1}}), "1"))
-    assert [body(v).get("a.b") for v in await store.history("Patient", "1", limit=5)] == [None, {"$set": 2}, {"$set": 1}]
+    assert [body(v).get("a.b") for v in await store.history("Patient", "1", limit=5)] == [
+        None,
+        {"$set": 2},
+        {"$set": 1},
+    ]
 
 
 async def test_what_is_no_type_never_reaches_the_database(store: Store) -> None:
