@@ -1,0 +1,257 @@
+"""One criterion of a search, name and value, as a tree: modifiers, :missing, alternatives, chains and _has.
+
+https://hl7.org/fhir/R5/search.html#modifiers, #chaining, #has
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fhirserver import fhirjson
+from fhirserver.errors import BadRequest, FhirError, NotSupported
+from fhirserver.resources import registry
+from fhirserver.resources.registry import Release
+from fhirserver.search import escapes
+from fhirserver.search.ast import Chain, Has, Ids, Member, Missing, Node, Not, Or, Param, Updated
+from fhirserver.search.indexing import MEMBERS
+from fhirserver.search.kinds import composite, date, number, quantity, reference, special, string, token, uri
+from fhirserver.search.parameters import Parameter, parameters
+
+MAX_VALUES = 500
+MAX_DEPTH = 6
+MAX_LENGTH = 4096
+
+_MODIFIERS = {
+    "token": (*token.MODIFIERS, *token.TERMINOLOGY),
+    "string": string.MODIFIERS,
+    "reference": (*reference.MODIFIERS, *reference.REFUSED),
+    "uri": uri.MODIFIERS,
+    "date": (),
+    "number": (),
+    "quantity": (),
+    "composite": (),
+}
+_KNOWN = {each for kind in _MODIFIERS.values() for each in kind} | {"missing"}
+
+
+class Unknown(BadRequest):
+    """A parameter that the type does not have: whether that refuses the search is the client's preference."""
+
+    kind = NotSupported.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a criterion is read against: `given` is the parameter as the client wrote it."""
+
+    release: Release
+    type: str
+    given: str
+    bases: tuple[str, ...] = ()
+    depth: int = 0
+
+    def at(self, type_: str) -> Context:
+        """The same one link further."""
+        if self.depth >= MAX_DEPTH:
+            raise BadRequest(f"A chain has at most {MAX_DEPTH} links.", expression=self.given)
+        return Context(self.release, type_, self.given, self.bases, self.depth + 1)
+
+
+def parse(context: Context, name: str, value: str) -> Node:
+    """The tree of one criterion."""
+    _check(context, value)
+    if name.startswith("_has:"):
+        return _has(context, name, value)
+    head, dot, rest = name.partition(".")
+    code, colon, modifier = head.partition(":")
+    if colon and not modifier:
+        raise BadRequest(
+            f"'{context.given}' ends its modifier before it began: leave the colon out.", expression=context.given
+        )
+    if dot:
+        return _chain(context, code, modifier or None, rest, value)
+    if code in special.REFUSED:
+        raise special.refuse(code, context.given)
+    parameter = _parameter(context, code)
+    if parameter.kind == "special":
+        raise special.refuse(code, context.given)
+    if modifier == "missing":
+        return _missing(context, parameter, value)
+    _allowed(context, parameter, modifier or None)
+    return _values(context, parameter, modifier or None, value)
+
+
+def _check(context: Context, value: str) -> None:
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in value + context.given):
+        raise BadRequest(
+            "A search parameter holds a control character.", expression=context.given.encode("unicode_escape").decode()
+        )
+    if not value.strip():
+        raise BadRequest(f"'{context.given}' has no value: give one, or leave it out.", expression=context.given)
+    if len(value) > MAX_LENGTH * 16:
+        raise BadRequest(f"The value of '{context.given}' is too long.", expression=context.given, code="too-long")
+
+
+def _parameter(context: Context, code: str) -> Parameter:
+    found = parameters(context.release, context.type).get(code)
+    if found is None:
+        raise Unknown(
+            f"{context.type} has no search parameter '{code}': /metadata lists those it has.", expression=context.given
+        )
+    return found
+
+
+def _allowed(context: Context, parameter: Parameter, modifier: str | None) -> None:
+    if modifier is None or modifier in _MODIFIERS[parameter.kind]:
+        return
+    if parameter.code == "_id" or modifier not in _KNOWN:
+        if parameter.kind == "reference" and modifier in registry.resource_types(context.release):
+            return
+        raise BadRequest(
+            f"':{modifier}' is no modifier of '{parameter.code}'{_hint(parameter)}.", expression=context.given
+        )
+    raise BadRequest(
+        f"':{modifier}' does not go with '{parameter.code}', a parameter of kind {parameter.kind}{_hint(parameter)}.",
+        expression=context.given,
+    )
+
+
+def _hint(parameter: Parameter) -> str:
+    known = [f":{each}" for each in ("missing", *_MODIFIERS[parameter.kind])]
+    return f"; it takes {', '.join(known)}"
+
+
+def _missing(context: Context, parameter: Parameter, value: str) -> Node:
+    if value not in ("true", "false"):
+        raise BadRequest(f"':missing' is true or false, not '{value}'.", expression=context.given)
+    if parameter.code in ("_id", "_lastUpdated"):
+        return Or(()) if value == "true" else Not(Or(()))
+    if parameter.code == "_in" or (context.type, parameter.code) == MEMBERS:
+        raise NotSupported(
+            f"':missing' on '{parameter.code}' is not supported by this server.", expression=context.given
+        )
+    return Missing(context.type, parameter.code, parameter.kind, value == "true")
+
+
+def _values(context: Context, parameter: Parameter, modifier: str | None, value: str) -> Node:
+    """The alternatives of a value: 'a,b' is a or b."""
+    values = escapes.split(value, ",")
+    if len(values) > MAX_VALUES:
+        raise BadRequest(
+            f"'{context.given}' has {len(values)} values, at most {MAX_VALUES} are allowed: search in parts.",
+            expression=context.given,
+            code="too-costly",
+        )
+    if not all(each.strip() for each in values):
+        raise BadRequest(
+            f"'{context.given}' has an empty value between commas: leave it out.", expression=context.given
+        )
+    if any(len(each) > MAX_LENGTH for each in values):
+        raise BadRequest(
+            f"A value of '{context.given}' is longer than {MAX_LENGTH} characters.", expression=context.given
+        )
+    found = _alternatives(context, parameter, modifier, values)
+    return Not(found) if modifier == "not" else found
+
+
+def _alternatives(context: Context, parameter: Parameter, modifier: str | None, values: list[str]) -> Node:
+    given = context.given
+    if parameter.code == "_id":
+        if modifier is not None and modifier != "not":
+            raise BadRequest(f"':{modifier}' does not go with '_id'.", expression=given)
+        return Ids(tuple(dict.fromkeys(_id(each, given) for each in values)))
+    if parameter.code == "_lastUpdated":
+        return _or([Updated(date.parse(parameter, None, each, given)) for each in values])
+    if (context.type, parameter.code) == MEMBERS:
+        if modifier in reference.MODIFIERS:
+            raise NotSupported(f"':{modifier}' on the members of groups is not supported.", expression=given)
+        tests = [reference.parse(parameter, modifier, each, given, context.bases) for each in values]
+        return Member(tuple(dict.fromkeys(f for t in tests if isinstance(t, reference.Ref) for f in t.forms)))
+    parse_one = _parser(context, parameter, None if modifier == "not" else modifier)
+    return _or([Param(context.type, parameter.code, parse_one(each)) for each in values])
+
+
+def _id(value: str, given: str) -> str:
+    written = escapes.plain(value, given)
+    if written.startswith("|"):
+        written = written[1:]
+    if not fhirjson.is_id(written):
+        raise BadRequest(f"'{value}' is no id: 1 to 64 letters, digits, hyphens and dots.", expression=given)
+    return written
+
+
+def _or(nodes: list[Node]) -> Node:
+    return nodes[0] if len(nodes) == 1 else Or(tuple(nodes))
+
+
+def _parser(
+    context: Context, parameter: Parameter, modifier: str | None
+) -> Callable[
+    [str],
+    token.Test | string.Test | reference.Test | uri.Test | date.Test | number.Test | quantity.Test | composite.Test,
+]:
+    given, bases = context.given, context.bases
+    match parameter.kind:
+        case "token":
+            return lambda value: token.parse(parameter, modifier, value, given)
+        case "string":
+            return lambda value: string.parse(parameter, modifier, value, given)
+        case "reference":
+            return lambda value: reference.parse(parameter, modifier, value, given, bases)
+        case "uri":
+            return lambda value: uri.parse(parameter, modifier, value, given)
+        case "date":
+            return lambda value: date.parse(parameter, modifier, value, given)
+        case "number":
+            return lambda value: number.parse(parameter, modifier, value, given)
+        case "quantity":
+            return lambda value: quantity.parse(parameter, modifier, value, given)
+        case "composite":
+            return lambda value: composite.parse(parameter, modifier, value, given, bases)
+        case "special":
+            raise special.refuse(parameter.code, given)
+
+
+# -- chains ----------------------------------------------------------------------------------------------------------
+
+
+def _chain(context: Context, code: str, type_: str | None, rest: str, value: str) -> Node:
+    """'subject:Patient.name=x'; without a type, every target that has the rest of the chain."""
+    parameter = _parameter(context, code)
+    if parameter.kind != "reference" or code == "_in":
+        raise BadRequest(f"'{code}' is no reference, so nothing can be chained to it.", expression=context.given)
+    targets = reference.targets(parameter)
+    if type_ is not None:
+        if type_ not in targets:
+            raise BadRequest(f"'{code}' never refers to a {type_}.", expression=context.given)
+        return Chain(context.type, code, type_, parse(context.at(type_), rest, value), context.bases)
+    if not parameter.definition.targets:
+        raise BadRequest(
+            f"'{code}' may refer to any type: name one, as in '{code}:Patient.{rest}'.", expression=context.given
+        )
+    found: list[Node] = []
+    refusals: list[FhirError] = []
+    for target in sorted(targets):
+        try:
+            found.append(Chain(context.type, code, target, parse(context.at(target), rest, value), context.bases))
+        except Unknown as refusal:
+            refusals.append(refusal)
+    if not found:
+        raise refusals[0]
+    return _or(found)
+
+
+def _has(context: Context, name: str, value: str) -> Node:
+    """'_has:Observation:patient:code=x'."""
+    parts = name.split(":", 3)
+    if len(parts) != 4 or not all(parts):
+        raise BadRequest("'_has' is written _has:Type:reference:parameter=value.", expression=context.given)
+    _, source, code, rest = parts
+    if source not in registry.resource_types(context.release):
+        raise BadRequest(f"'{source}' is no resource type.", expression=context.given)
+    inner = context.at(source)
+    parameter = _parameter(inner, code)
+    if parameter.kind != "reference" or context.type not in reference.targets(parameter):
+        raise BadRequest(f"'{code}' of {source} is no reference to a {context.type}.", expression=context.given)
+    return Has(context.type, source, code, parse(inner, rest, value))

@@ -1,0 +1,88 @@
+"""What _include and _revinclude lead to: the references of a resource, and the filter of those that refer to a page.
+
+https://hl7.org/fhir/R5/search.html#include
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fhirserver import fhirjson
+from fhirserver.resources.registry import Release
+from fhirserver.search.ast import Node, Or, Param
+from fhirserver.search.indexing import MEMBERS
+from fhirserver.search.kinds import reference
+from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.results import Include
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A resource of this server; of a versioned reference `version` is that version."""
+
+    type: str
+    id: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """A resource that is referred to by its URL, in any of these types."""
+
+    url: str
+    version: str | None
+    types: tuple[str, ...]
+
+
+def _parameters(release: Release, include: Include) -> Iterable[Parameter]:
+    every = parameters(release, include.source)
+    chosen = every.values() if include.code == "*" else (every[include.code],)
+    for parameter in chosen:
+        if parameter.kind == "reference" and parameter.code not in ("_in", "_profile"):
+            yield parameter
+
+
+def references(
+    release: Release, include: Include, resource: dict[str, Any], bases: Sequence[str] = ()
+) -> list[Local | Canonical]:
+    """What a resource of the include's source refers to, each once, in the order of the resource."""
+    if resource.get("resourceType") != include.source:
+        return []
+    own = {None, *(base.rstrip("/") + "/" for base in bases)}
+    found: dict[Local | Canonical, None] = {}
+    for parameter in _parameters(release, include):
+        allowed = reference.targets(parameter)
+        for type_, value in parameter.values(resource):
+            text = reference.literal_of(type_, value)
+            if not text or text.startswith("#"):
+                continue
+            literal = fhirjson.literal(text)
+            if literal and literal.base in own:
+                if include.target in (None, literal.type) and literal.type in allowed:
+                    found[Local(literal.type, literal.id, literal.version)] = None
+            elif type_ in ("canonical", "uri"):
+                url, _, version = text.partition("|")
+                types = (include.target,) if include.target else tuple(sorted(allowed))
+                if parameter.definition.targets or include.target:
+                    found[Canonical(url, version or None, types)] = None
+    return list(found)
+
+
+def referring(
+    release: Release, include: Include, type_: str, ids: Sequence[str], bases: Sequence[str] = ()
+) -> Node | None:
+    """The search on `include.source` for what refers to these resources of `type_`; None when nothing can."""
+    if include.target not in (None, type_) or not ids:
+        return None
+    own = tuple(base.rstrip("/") + "/" for base in bases)
+    test = reference.RefIn(type_, tuple(ids), own)
+    found: list[Node] = [
+        Param(include.source, parameter.code, test)
+        for parameter in _parameters(release, include)
+        if type_ in reference.targets(parameter) and (include.source, parameter.code) != MEMBERS
+    ]
+    if not found:
+        return None
+    return found[0] if len(found) == 1 else Or(tuple(found))

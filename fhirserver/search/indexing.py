@@ -1,0 +1,118 @@
+"""The index entry of a resource: one walk over the properties that are there, whatever the number of parameters.
+
+The parameters of a type become a tree of JSON names; at each name stand the indexers of the parameters that end there.
+Postings, ranges, sort keys and full strings: docs/search.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from fhirserver.resources.registry import Release
+from fhirserver.search import paths
+from fhirserver.search.kinds import composite, date, number, quantity, reference, string, token, uri
+from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.paths import Branch, Key, Where
+from fhirserver.search.sink import LONGEST, Indexer, Sink, bounded
+
+LIVE = "|live"
+ELSEWHERE = frozenset({"_id", "_lastUpdated", "_in"})
+"""Parameters that fields of the document answer."""
+
+UNSORTED = frozenset({"_tag", "_security", "_profile", "_source", "_language"})
+
+MEMBERS = ("Group", "member")
+"""The parameter whose values are kept apart from the resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """What of a document the indexes hold."""
+
+    t: list[str]
+    x: list[dict[str, Any]]
+    s: dict[str, Any]
+    f: dict[str, list[str]]
+
+
+@dataclass(slots=True)
+class _Place:
+    children: dict[str, _Place] = field(default_factory=dict)
+    indexers: list[Indexer] = field(default_factory=list)
+
+
+_INDEXERS: dict[str, Callable[[Parameter, str], Indexer]] = {
+    "token": token.indexer,
+    "string": string.indexer,
+    "reference": reference.indexer,
+    "uri": uri.indexer,
+    "date": date.indexer,
+    "number": number.indexer,
+    "quantity": quantity.indexer,
+}
+
+
+def entry(release: Release, resource: dict[str, Any]) -> IndexEntry:
+    """The index entry of a live resource. A Group comes without its members."""
+    place = _plan(release, resource["resourceType"])
+    sink = Sink(resource)
+    sink.t.append(LIVE)
+    for indexer in place.indexers:
+        indexer(resource, sink)
+    _walk(place.children, resource, sink)
+    for code in UNSORTED & sink.s.keys():
+        del sink.s[code]
+    postings = [each if len(each) <= LONGEST else bounded(each) for each in dict.fromkeys(sink.t)]
+    return IndexEntry(postings, sink.x, sink.s, sink.f)
+
+
+def _walk(children: dict[str, _Place], item: dict[str, Any], sink: Sink) -> None:
+    for name in children.keys() & item.keys() if len(children) < len(item) else item:
+        place = children.get(name)
+        if place is None:
+            continue
+        value = item[name]
+        for each in value if type(value) is list else (value,):
+            if each is None:
+                continue
+            for indexer in place.indexers:
+                indexer(each, sink)
+            if place.children and type(each) is dict:
+                _walk(place.children, each, sink)
+
+
+@cache
+def _plan(release: Release, type_: str) -> _Place:
+    root = _Place()
+    for parameter in parameters(release, type_).values():
+        if parameter.code in ELSEWHERE or parameter.union or (type_, parameter.code) == MEMBERS:
+            continue
+        if parameter.kind == "composite":
+            whole = composite.indexer(parameter)
+            if whole:
+                root.indexers.append(whole)
+        elif parameter.kind in _INDEXERS:
+            for branch in parameter.branches:
+                _plant(root, branch, _INDEXERS[parameter.kind](parameter, branch.type))
+    return root
+
+
+def _plant(root: _Place, branch: Branch, indexer: Indexer) -> None:
+    """Hangs an indexer below the names its branch begins with; steps that need all items at once stay at the root."""
+    place, rest = root, list(branch.steps)
+    if all(isinstance(step, Key | Where) for step in rest):
+        while rest and isinstance(head := rest[0], Key):
+            place = place.children.setdefault(head.name, _Place())
+            rest.pop(0)
+    if rest:
+        remainder, inner = Branch(tuple(rest), branch.type), indexer
+
+        def select(value: Any, sink: Sink) -> None:
+            for found in paths.select(remainder, value, sink.root):
+                inner(found, sink)
+
+        indexer = select
+    place.indexers.append(indexer)

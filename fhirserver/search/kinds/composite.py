@@ -1,0 +1,225 @@
+"""Composites: values that must hold together in one item (a code and its quantity in one Observation.component).
+
+Parts that compare by equality are joined into one posting, code|a$b. A part that is a range makes an element of x
+instead, whose k is code|a$b. More than one range, or a string beside one, is refused.
+https://hl7.org/fhir/R5/search.html#composite
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice, product
+from typing import Any
+
+from fhirserver.errors import BadRequest, NotSupported
+from fhirserver.search import escapes, paths, text
+from fhirserver.search.kinds import date, number, quantity, ranges, reference, simple, string, terms, token, uri
+from fhirserver.search.kinds.terms import Filter
+from fhirserver.search.parameters import Parameter
+from fhirserver.search.sink import Indexer, Sink, bounded
+
+MODIFIERS = ()
+MOST = 64
+"""Combinations of one item that are indexed."""
+
+RANGED = ("date", "number", "quantity")
+Part = simple.Test
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """One test a part, in the order of the parameter's components."""
+
+    parts: tuple[Part, ...]
+
+
+Test = Composite
+
+
+def parts(parameter: Parameter) -> tuple[Parameter, ...]:
+    """The components, each with what all branches say of it."""
+    return tuple(
+        replace(column[0], branches=tuple(b for each in column for b in each.branches))
+        for column in zip(*parameter.components, strict=True)
+    )
+
+
+def _order(components: Sequence[Parameter]) -> list[int] | None:
+    """The places of the parts that become terms, a string last; None for a composite that is not supported."""
+    ranged = [n for n, c in enumerate(components) if c.kind in RANGED]
+    strings = [n for n, c in enumerate(components) if c.kind == "string"]
+    if len(ranged) > 1 or len(strings) > 1 or (ranged and strings) or len(ranged) == len(components):
+        return None
+    if any(c.kind in ("composite", "special") for c in components):
+        return None
+    return [n for n in range(len(components)) if n not in (*ranged, *strings)] + strings
+
+
+def parse(parameter: Parameter, modifier: str | None, value: str, given: str, bases: Sequence[str] = ()) -> Test:
+    """The test of one value: the parts' values joined by '$'."""
+    components = parts(parameter)
+    if _order(components) is None:
+        raise NotSupported(f"The composite '{parameter.code}' is not supported: search by its parts.", expression=given)
+    values = escapes.split(value, "$")
+    if len(values) != len(components) or not all(values):
+        raise BadRequest(
+            f"'{parameter.code}' takes {len(components)} values joined by '$'; '{value}' has {len(values)}.",
+            expression=given,
+        )
+    return Composite(tuple(_part(c, v, given, bases) for c, v in zip(components, values, strict=True)))
+
+
+def _part(component: Parameter, value: str, given: str, bases: Sequence[str]) -> Part:
+    match component.kind:
+        case "token":
+            found = token.parse(component, None, value, given)
+            if isinstance(found, token.Token) and not found.code:
+                raise NotSupported(f"'{value}' names a system alone: give its code too.", expression=given)
+            return found
+        case "reference":
+            return reference.parse(component, None, value, given, bases)
+        case "string":
+            return string.parse(component, None, value, given)
+        case "uri":
+            return uri.parse(component, None, value, given)
+        case "date":
+            return date.parse(component, None, value, given)
+        case "number":
+            return number.parse(component, None, value, given)
+        case _:
+            return quantity.parse(component, None, value, given)
+
+
+# -- index -----------------------------------------------------------------------------------------------------------
+
+_SUFFIXES = {"token": token.suffixes, "reference": reference.suffixes, "string": string.suffixes, "uri": uri.suffixes}
+
+
+def indexer(parameter: Parameter) -> Indexer | None:
+    """What indexes the whole resource; None for a composite that is not supported."""
+    if not parameter.components:
+        return None
+    merged = parts(parameter)
+    order = _order(merged)
+    if order is None:
+        return None
+    code = parameter.code
+    ranged = next((n for n, c in enumerate(merged) if c.kind in RANGED), None)
+    rows = tuple(
+        (
+            branch,
+            None if ranged is None else row[ranged],
+            [(row[n], partial(_SUFFIXES[merged[n].kind], merged[n])) for n in order],
+        )
+        for branch, row in zip(parameter.branches, parameter.components, strict=True)
+    )
+
+    def index(_: Any, sink: Sink) -> None:
+        root = sink.root
+        for branch, measured, equal in rows:
+            for item in paths.select(branch, root, root) if branch.steps else (root,):
+                spans = () if measured is None else _spans(measured, item, root)
+                if measured is not None and not spans:
+                    continue
+                alternatives = []
+                for component, make in equal:
+                    found = [s for t, v in _values(component, item, root) for s in make(t, v)]
+                    if not found:
+                        break
+                    alternatives.append(found)
+                else:
+                    joined = [terms.join(each) for each in islice(product(*alternatives), MOST)]
+                    if measured is None:
+                        sink.t.extend(f"{code}|{each}" for each in joined)
+                    for mark, rest in spans:
+                        sink.x.extend({"k": mark + bounded(f"{code}|{each}"), **rest} for each in joined)
+
+    return index
+
+
+def _values(component: Parameter, item: Any, root: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(b.type, value) for b in component.branches for value in paths.select(b, item, root)]
+
+
+def _spans(component: Parameter, item: Any, root: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The ranges of a component: the mark of a wide one, and what stands beside k."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for type_, value in _values(component, item, root):
+        if component.kind == "quantity":
+            it = quantity.measure(type_, value)
+            if it:
+                rest = {"lo": it.low, "hi": it.high, "u": quantity.units(it)}
+                found.append(("~" if it.low != it.high else "", rest))
+        elif component.kind == "date":
+            span = date.span(type_, value)
+            if span:
+                found.append(("~" if span[1] - span[0] > date.DAY else "", {"lo": span[0], "hi": span[1]}))
+        else:
+            closed = number.span(type_, value)
+            if closed:
+                found.append(("~" if closed[0] != closed[1] else "", {"lo": closed[0], "hi": closed[1]}))
+    return found
+
+
+# -- query -----------------------------------------------------------------------------------------------------------
+
+
+def _suffixes(test: Part) -> list[str]:
+    match test:
+        case token.Token():
+            return [token.suffix(test)]
+        case reference.Ref() | reference.RefIn():
+            return list(test.forms)
+        case uri.Uri(uris):
+            return list(uris)
+    return []
+
+
+def to_mongo(code: str, test: Test) -> Filter:
+    """The filter of a test."""
+    equal = [ends for part in test.parts if (ends := _suffixes(part))]
+    joined = [terms.join(each) for each in product(*equal)]
+    found: list[Filter] = []
+    for each in joined:
+        filters = [_last(code, each, part) for part in test.parts if not _suffixes(part)]
+        found.append(filters[0] if filters else terms.term(code, each))
+    return found[0] if len(found) == 1 else {"$or": found}
+
+
+def _last(code: str, joined: str, part: Part) -> Filter:
+    key = bounded(f"{code}|{joined}")
+    match part:
+        case string.Starts(start):
+            return terms.beginning(code, joined + "$" + terms.join([start[: text.TERM]]))
+        case date.When():
+            return ranges.element(key, *date.conditions(part))
+        case number.Number():
+            return ranges.element(key, *number.conditions(part))
+        case quantity.Quantity():
+            return ranges.element(key, *number.conditions(part.number), quantity.unit_filter(part))
+    raise TypeError(f"{part} cannot be a part of a composite")
+
+
+# -- match -----------------------------------------------------------------------------------------------------------
+
+
+def matches(parameter: Parameter, test: Test, resource: dict[str, Any]) -> bool:
+    """Whether one item of a resource satisfies all parts."""
+    return any(
+        all(
+            any(simple.matches(part, type_, value) for type_, value in _values(component, item, resource))
+            for part, component in zip(test.parts, components, strict=True)
+        )
+        for branch, components in zip(parameter.branches, parameter.components, strict=True)
+        for item in paths.select(branch, resource, resource)
+    )
+
+
+def findable(parameter: Parameter, resource: dict[str, Any]) -> bool:
+    """Whether a resource has anything that the parameter can find."""
+    index, sink = indexer(parameter), Sink(resource)
+    if index:
+        index(resource, sink)
+    return bool(sink.t or sink.x)

@@ -1,0 +1,229 @@
+"""References: literal ones, canonical URLs, logical ones by identifier.
+
+Postings: code|Type/id, code|Type/id/_history/version, code|URL, code|canonical and code|canonical|version;
+code:identifier|… as for a token; code:text|display. https://hl7.org/fhir/R5/search.html#reference
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fhirserver import fhirjson
+from fhirserver.errors import BadRequest, NotSupported
+from fhirserver.resources import registry
+from fhirserver.search import escapes, text
+from fhirserver.search.kinds import terms, token
+from fhirserver.search.kinds.terms import Filter
+from fhirserver.search.parameters import Parameter
+from fhirserver.search.sink import Indexer, Sink, bounded
+
+MODIFIERS = ("identifier", "text")
+REFUSED = ("above", "below", "in", "not-in", "code-text", "contains", "text-advanced")
+CONTAINED = "#"
+"""What stands in a posting for any contained resource: that there is one."""
+
+_BY_ID = frozenset({"Reference", "CodeableReference"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A reference that reads as one of these."""
+
+    forms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefIn:
+    """A reference to one of these resources; what a chain becomes once its targets are known."""
+
+    type: str
+    ids: tuple[str, ...]
+    bases: tuple[str, ...] = ()
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The references themselves."""
+        return tuple(f"{base}{self.type}/{each}" for each in self.ids for base in ("", *self.bases))
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """:identifier, a reference that carries this identifier."""
+
+    token: token.Token
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """:text, a reference whose display begins so, normalised."""
+
+    text: str
+
+
+Test = Ref | RefIn | Identifier | Display
+
+
+def parse(parameter: Parameter, modifier: str | None, value: str, given: str, bases: Sequence[str] = ()) -> Test:
+    """The test of one value; a modifier that names a type says what a bare id belongs to."""
+    if modifier == "identifier":
+        found = token.parse(_logical(parameter), None, value, given)
+        assert isinstance(found, token.Token)
+        return Identifier(found)
+    if modifier == "text":
+        shown = text.normalise(escapes.plain(value, given))
+        if not shown:
+            raise BadRequest(f"'{value}' has no letter or digit to search for.", expression=given)
+        return Display(shown[: text.TERM])
+    if modifier in REFUSED:
+        raise NotSupported(f"':{modifier}' on references is not supported by this server.", expression=given)
+    reference = escapes.plain(value, given)
+    if reference.startswith(CONTAINED):
+        raise BadRequest(
+            "A contained resource cannot be searched for: it has no identity of its own.", expression=given
+        )
+    types = targets(parameter)
+    if modifier is not None and modifier not in types:
+        raise BadRequest(f"'{parameter.code}' never refers to a {modifier}: {_among(types)}.", expression=given)
+    if fhirjson.is_id(reference) and parameter.types & _BY_ID:
+        wanted = (modifier,) if modifier else tuple(sorted(types))
+        forms = tuple(f"{base}{type_}/{reference}" for type_ in wanted for base in ("", *bases))
+        return Ref(forms if parameter.types <= _BY_ID else (*forms, reference))
+    literal = fhirjson.literal(reference)
+    if literal is None:
+        return Ref((reference,))
+    if modifier is not None and literal.type != modifier:
+        raise BadRequest(f"'{value}' is no reference to a {modifier}.", expression=given)
+    if literal.base is None or literal.base in bases:
+        local = literal.local + (f"/_history/{literal.version}" if literal.version else "")
+        return Ref(tuple(f"{base}{local}" for base in ("", *bases)))
+    return Ref((reference,))
+
+
+def targets(parameter: Parameter) -> frozenset[str]:
+    """The types a parameter may refer to."""
+    return parameter.definition.targets or registry.resource_types(parameter.release)
+
+
+def _among(types: frozenset[str]) -> str:
+    return f"use one of {', '.join(sorted(types))}" if len(types) < 12 else "name another type"
+
+
+def _logical(parameter: Parameter) -> Parameter:
+    """The parameter's identifiers, as the token parameter they are searched like."""
+    branch = parameter.branches[0] if parameter.branches else None
+    identifiers = () if branch is None else (type(branch)(branch.steps, "Identifier"),)
+    return Parameter(parameter.release, parameter.base, parameter.code, "token", identifiers, parameter.definition)
+
+
+def suffixes(parameter: Parameter, type_: str, value: Any) -> list[str]:
+    """The ends of the postings of a value, identifier and display aside."""
+    reference = literal_of(type_, value)
+    if not reference:
+        return []
+    if reference[0] == "#":
+        return [CONTAINED]
+    if type_ == "canonical":
+        return [reference.split("|", 1)[0], reference] if "|" in reference else [reference]
+    if "/_history/" in reference:
+        return [reference.split("/_history/", 1)[0], reference]
+    return [reference]
+
+
+def literal_of(type_: str, value: Any) -> str | None:
+    """The reference or URL in a value; of a resource that is contained where a reference might be, its own."""
+    found: Any = value
+    if isinstance(value, dict):
+        if type_ == "CodeableReference":
+            found = (value.get("reference") or {}).get("reference")
+        elif type_ == "Attachment":
+            found = value.get("url")
+        elif type_ == "Extension":
+            inner = next((v for k, v in value.items() if k.startswith("value")), None)
+            found = inner.get("reference") if isinstance(inner, dict) else inner
+        elif "resourceType" in value:
+            found = f"{value['resourceType']}/{value['id']}" if "id" in value else None
+        else:
+            found = value.get("reference")
+    return found if isinstance(found, str) else None
+
+
+def indexer(parameter: Parameter, type_: str) -> Indexer:
+    """What indexes one value of a type."""
+    code = parameter.code
+    prefix, logical, shown = f"{code}|", f"{code}:identifier|", f"{code}:text|"
+
+    def reference(value: Any, sink: Sink) -> None:
+        literal = value.get("reference")
+        if literal and literal[0] == "#":
+            sink.t.append(prefix + CONTAINED)
+        elif literal:
+            sink.t.append(prefix + literal)
+            if "/_history/" in literal:
+                sink.t.append(prefix + literal.split("/_history/", 1)[0])
+            sink.sort(code, literal[: text.SORT])
+        identifier = value.get("identifier")
+        if identifier:
+            token._add(sink.t, logical, identifier.get("system"), identifier.get("value"), True)
+        display = value.get("display")
+        if display:
+            normal = text.normalise(display)[: text.TERM]
+            if normal:
+                sink.t.append(shown + normal)
+
+    def codeable(value: Any, sink: Sink) -> None:
+        if value.get("reference"):
+            reference(value["reference"], sink)
+
+    def other(value: Any, sink: Sink) -> None:
+        found = suffixes(parameter, type_, value)
+        for each in found:
+            sink.t.append(prefix + each)
+        if found:
+            sink.sort(code, found[0][: text.SORT])
+
+    return {"Reference": reference, "CodeableReference": codeable}.get(type_, other)
+
+
+def to_mongo(code: str, test: Test) -> Filter:
+    """The filter of a test."""
+    match test:
+        case Ref(forms) if len(forms) == 1:
+            return terms.term(code, forms[0])
+        case Ref() | RefIn():
+            return {"t": {"$in": [bounded(f"{code}|{form}") for form in test.forms]}}
+        case Identifier(inner):
+            return token.to_mongo(f"{code}:identifier", inner)
+        case Display(start):
+            return terms.beginning(f"{code}:text", start)
+
+
+def findable(type_: str, value: Any) -> bool:
+    """Whether a value can be searched for at all."""
+    inner = (value.get("reference") or {}) if type_ == "CodeableReference" else value
+    if literal_of(type_, value):
+        return True
+    if not isinstance(inner, dict) or type_ not in ("Reference", "CodeableReference"):
+        return False
+    return token.findable("Identifier", inner.get("identifier") or {}) or bool(
+        text.normalise(inner.get("display") or "")
+    )
+
+
+def matches(test: Test, type_: str, value: Any) -> bool:
+    """Whether one value of a resource satisfies a test."""
+    inner = (value.get("reference") or {}) if type_ == "CodeableReference" else value
+    match test:
+        case Ref() | RefIn():
+            found = literal_of(type_, value)
+            if not found:
+                return False
+            separator = "|" if type_ == "canonical" else "/_history/"
+            return found in test.forms or found.partition(separator)[0] in test.forms
+        case Identifier(wanted):
+            identifier = inner.get("identifier") if isinstance(inner, dict) else None
+            return bool(identifier) and token.matches(wanted, "Identifier", identifier)
+        case Display(start):
+            display = inner.get("display") if isinstance(inner, dict) else None
+            return isinstance(display, str) and text.normalise(display).startswith(start)

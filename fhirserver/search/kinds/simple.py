@@ -1,0 +1,40 @@
+"""The tests of all kinds but composite, and the one table that says which module queries and matches each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+from fhirserver.search.kinds import date, number, quantity, reference, string, token, uri
+from fhirserver.search.kinds.terms import Filter
+
+Test = token.Test | string.Test | reference.Test | uri.Test | date.Test | number.Test | quantity.Test
+
+_Query = Callable[[str, Any], Filter]
+_Match = Callable[[Any, str, Any], bool]
+
+_KINDS: MappingProxyType[type, tuple[_Query, _Match]] = MappingProxyType(
+    {
+        **dict.fromkeys((token.Token, token.CodeStarts, token.Display, token.OfType), (token.to_mongo, token.matches)),
+        **dict.fromkeys((string.Starts, string.Contains, string.Exact), (string.to_mongo, string.matches)),
+        **dict.fromkeys(
+            (reference.Ref, reference.RefIn, reference.Identifier, reference.Display),
+            (reference.to_mongo, reference.matches),
+        ),
+        **dict.fromkeys((uri.Uri, uri.Below), (uri.to_mongo, uri.matches)),
+        date.When: (date.to_mongo, date.matches),
+        number.Number: (number.to_mongo, number.matches),
+        quantity.Quantity: (quantity.to_mongo, quantity.matches),
+    }
+)
+
+
+def to_mongo(code: str, test: Test) -> Filter:
+    """The filter of a test on the parameter `code`."""
+    return _KINDS[type(test)][0](code, test)
+
+
+def matches(test: Test, type_: str, value: Any) -> bool:
+    """Whether one value of a resource satisfies a test."""
+    return _KINDS[type(test)][1](test, type_, value)

@@ -1,0 +1,175 @@
+"""A search tree as a filter over the documents: literal values under fixed keys, never a client's text elsewhere.
+
+The layout is in docs/search.md. https://hl7.org/fhir/R5/search.html
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fhirserver.resources.registry import Kind, Release
+from fhirserver.search.ast import And, Chain, Has, Ids, Member, Missing, Node, Not, Or, Param, Test, Updated
+from fhirserver.search.kinds import composite, date, ranges, simple, terms
+from fhirserver.search.kinds.terms import Filter
+from fhirserver.search.parameters import parameters
+
+LIVE: Filter = {"t": "|live"}
+NOTHING: Filter = {"_id": {"$in": []}}
+
+
+def to_mongo(node: Node, release: Release) -> Filter:
+    """The filter of a search; deleted documents, which have no postings and no ranges, never pass it."""
+    conjuncts = _conjuncts(_filter(node, release))
+    if not any(_selects(each) for each in conjuncts):
+        conjuncts.insert(0, LIVE)
+    conjuncts.sort(key=_rank)
+    return conjuncts[0] if len(conjuncts) == 1 else {"$and": conjuncts}
+
+
+def _conjuncts(found: Filter) -> list[Filter]:
+    if found.keys() == {"$and"}:
+        return [inner for each in found["$and"] for inner in _conjuncts(each)]
+    return [found] if found else []
+
+
+def _selects(each: Filter) -> bool:
+    """Whether a condition lets live documents pass only, and is one that an index can begin with."""
+    wanted = each.get("t", each.get("x"))
+    if isinstance(wanted, str):
+        return True
+    return isinstance(wanted, dict) and not wanted.keys() & {"$nin", "$ne"}
+
+
+def _rank(each: Filter) -> int:
+    """Equality first, then a few equalities, then beginnings, then ranges, then all that only filters."""
+    wanted = each.get("t")
+    if isinstance(wanted, str):
+        return 1 if wanted == LIVE["t"] else 0
+    if isinstance(wanted, dict):
+        return 5 if wanted.keys() & {"$nin", "$ne"} else 2 if "$in" in wanted else 3
+    return 4 if "x" in each or "_id" in each else 6
+
+
+def _filter(node: Node, release: Release) -> Filter:
+    match node:
+        case And(nodes):
+            found = [inner for each in nodes for inner in _conjuncts(_filter(each, release))]
+            return found[0] if len(found) == 1 else {"$and": found} if found else {}
+        case Or(nodes):
+            return _either([_filter(each, release) for each in nodes])
+        case Not(inner):
+            return _negated(_filter(inner, release))
+        case Param(type_, code, test):
+            parts = parameters(release, type_)[code].union or (code,)
+            return _either([_param(part, test) for part in parts])
+        case Missing(type_, code, kind, missing):
+            parts = parameters(release, type_)[code].union or (code,)
+            found_any = _either([each for part in parts for each in _present(part, kind)])
+            return _negated(found_any) if missing else found_any
+        case Ids(ids):
+            return {"_id": ids[0]} if len(ids) == 1 else {"_id": {"$in": list(ids)}}
+        case Updated(when):
+            return updated(when)
+        case Chain() | Has() | Member():
+            raise TypeError(f"{type(node).__name__} must be resolved before it becomes a filter (search/chains.py)")
+
+
+def _present(code: str, kind: Kind) -> list[Filter]:
+    """What any of shows that a parameter has a value."""
+    match kind:
+        case "composite":
+            return [terms.present(code), ranges.present_below(code)]
+        case "date" | "number" | "quantity":
+            return [ranges.present(code)]
+        case "token":
+            return [terms.present(code), terms.present(f"{code}:text")]
+        case "reference":
+            return [terms.present(f"{code}{part}") for part in ("", ":identifier", ":text")]
+    return [terms.present(code)]
+
+
+def _either(found: list[Filter]) -> Filter:
+    """One of several; equalities on postings, or on ids, become one $in, which an index answers in the order of ids."""
+    if not found:
+        return NOTHING
+    if any(not each for each in found):
+        return {}
+    for key in ("t", "_id"):
+        if all(each.keys() == {key} and _listed(each[key]) for each in found):
+            values = list(dict.fromkeys(value for each in found for value in _listed(each[key])))
+            return {key: values[0] if len(values) == 1 else {"$in": values}}
+    flat = [inner for each in found for inner in (each["$or"] if each.keys() == {"$or"} else (each,))]
+    merged = _merged(flat)
+    return merged[0] if len(merged) == 1 else {"$or": merged}
+
+
+def _merged(found: list[Filter]) -> list[Filter]:
+    """Conditions on ranges that differ in nothing but their keys become one."""
+    kept: list[Filter] = []
+    for each in found:
+        element = each.get("x", {}).get("$elemMatch") if each.keys() == {"x"} else None
+        if element is not None and "k" in element:
+            rest = {name: value for name, value in element.items() if name != "k"}
+            for other in kept:
+                twin = other.get("x", {}).get("$elemMatch", {})
+                if "k" in twin and {name: value for name, value in twin.items() if name != "k"} == rest:
+                    other["x"] = {"$elemMatch": {"k": {"$in": _listed(twin["k"]) + _listed(element["k"])}, **rest}}
+                    break
+            else:
+                kept.append(dict(each))
+        else:
+            kept.append(each)
+    return kept
+
+
+def _listed(value: Any) -> list[str]:
+    """The values of an equality; none of any other condition."""
+    if isinstance(value, str):
+        return [value]
+    return list(value["$in"]) if isinstance(value, dict) and value.keys() == {"$in"} else []
+
+
+def _negated(found: Filter) -> Filter:
+    if not found:
+        return NOTHING
+    if found.keys() == {"t"} and (values := _listed(found["t"])):
+        return {"t": {"$nin": values}}
+    return {"$nor": [found]}
+
+
+def _param(code: str, test: Test) -> Filter:
+    return composite.to_mongo(code, test) if isinstance(test, composite.Composite) else simple.to_mongo(code, test)
+
+
+def updated(when: date.When) -> Filter:
+    """_lastUpdated over the document's own field, an instant of one millisecond."""
+    low, high, step = when.low, when.high, timedelta(milliseconds=1)
+    match when.prefix:
+        case "eq" | "ap":
+            return {"at": {"$gte": low, "$lt": high}}
+        case "ne":
+            return {"$nor": [{"at": {"$gte": low, "$lt": high}}]}
+        case "gt" | "sa":
+            return {"at": {"$gte": high}}
+        case "ge":
+            return {"at": {"$gte": low}}
+        case "lt" | "eb":
+            return {"at": {"$lt": low}}
+        case "le":
+            return {"at": {"$lte": high - step}}
+
+
+def sort_keys(sort: tuple[tuple[str, bool], ...]) -> list[tuple[str, int]]:
+    """(field, 1 or -1) of each key of a sort, the id last so that pages are stable.
+
+    A resource without a value comes first ascending and last descending: MongoDB's order of a missing field.
+    """
+    found = [(field_of(code), -1 if down else 1) for code, down in sort]
+    if not any(name == "_id" for name, _ in found):
+        found.append(("_id", found[-1][1] if found else 1))
+    return found
+
+
+def field_of(code: str) -> str:
+    """The document's field that a parameter sorts by."""
+    return {"_id": "_id", "_lastUpdated": "at"}.get(code, f"s.{code}")

@@ -1,0 +1,128 @@
+"""The search parameters of a type, each with its compiled branches and what they tell about its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any
+
+from fhirserver.resources import registry
+from fhirserver.resources.registry import Kind, Release
+from fhirserver.search import fallback, paths
+from fhirserver.search.syntax import NotUnderstood
+
+_EXACT = frozenset({"code", "id", "boolean", "uri", "url", "canonical", "oid", "uuid"})
+_SYSTEMLESS = _EXACT | {"string", "markdown", "integer", "positiveInt", "unsignedInt", "decimal"}
+_POINTS = frozenset({"instant", "decimal", "integer", "integer64", "unsignedInt", "positiveInt", "Money"})
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A search parameter of one type in one release.
+
+    `components` holds, for each branch of a composite, the parameters of its parts with that branch as their focus.
+    `union` names the parameters of the type that together are this one, which then needs no postings of its own:
+    combo-code is code and component-code.
+    """
+
+    release: Release
+    base: str
+    code: str
+    kind: Kind
+    branches: paths.Branches
+    definition: registry.SearchParameter
+    components: tuple[tuple[Parameter, ...], ...] = ()
+    union: tuple[str, ...] = ()
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """The FHIR types of its values."""
+        return frozenset(branch.type for branch in self.branches)
+
+    @cached_property
+    def fold(self) -> bool:
+        """Whether its tokens compare without case."""
+        return not self.types <= _EXACT
+
+    @cached_property
+    def bare(self) -> bool:
+        """Whether none of its values can have a system."""
+        return self.types <= _SYSTEMLESS
+
+    @cached_property
+    def wide(self) -> bool:
+        """Whether its ranges may be more than points."""
+        return not self.types <= _POINTS
+
+    @cached_property
+    def shape(self) -> tuple[object, ...]:
+        """What two parameters with the same values have the same."""
+        if not self.components:
+            return self.branches
+        pairs = zip(self.branches, self.components, strict=True)
+        return tuple((branch, tuple((c.kind, c.branches) for c in row)) for branch, row in pairs)
+
+    def values(self, resource: dict[str, Any]) -> list[tuple[str, Any]]:
+        """(FHIR type, value) of all it finds in a resource."""
+        return [(b.type, value) for b in self.branches for value in paths.select(b, resource, resource)]
+
+
+@cache
+def parameters(release: Release, type_: str) -> Mapping[str, Parameter]:
+    """Code → parameter of a type; those without an expression (_filter, _has …) are not among them."""
+    found: dict[str, Parameter] = {}
+    for definition in registry.search_parameters(release, type_).values():
+        if definition.expression:
+            found[definition.code] = build(release, type_, definition)
+    for code, parameter in found.items():
+        parts = _parts(parameter, found.values())
+        if parts:
+            found[code] = replace(parameter, union=parts)
+    return found
+
+
+def _parts(whole: Parameter, others: Iterable[Parameter]) -> tuple[str, ...]:
+    """The parameters whose values together are exactly those of `whole`; none if there are no such."""
+    wanted, parts = set(whole.shape), []
+    if len(wanted) < 2 or whole.kind in ("string", "uri", "special"):
+        return ()
+    for other in others:
+        same = (other.kind, other.fold, other.bare, other.wide) == (whole.kind, whole.fold, whole.bare, whole.wide)
+        if same and not other.union and 0 < len(other.shape) < len(whole.shape) and set(other.shape) <= wanted:
+            parts.append(other.code)
+            wanted -= set(other.shape)
+    return tuple(parts) if not wanted else ()
+
+
+def build(release: Release, type_: str, definition: registry.SearchParameter) -> Parameter:
+    """The parameter of a definition."""
+    branches = _branches(release, type_, definition.expression, definition.kind)
+    components = tuple(
+        tuple(_component(release, branch.type, url, expression) for url, expression in definition.components)
+        for branch in branches
+        if definition.kind == "composite"
+    )
+    return Parameter(release, type_, definition.code, definition.kind, branches, definition, components)
+
+
+def _branches(release: Release, type_: str, expression: str, kind: str) -> paths.Branches:
+    try:
+        return paths.compiled(release, type_, expression)
+    except NotUnderstood:
+        return fallback.branches(release, expression, kind)
+
+
+def _component(release: Release, focus: str, url: str, expression: str) -> Parameter:
+    kind, targets = _by_url(release).get(url, ("token", frozenset()))
+    definition = registry.SearchParameter(url.rsplit("/", 1)[-1], kind, expression, url, "", targets)
+    return Parameter(release, focus, definition.code, kind, _branches(release, focus, expression, kind), definition)
+
+
+@cache
+def _by_url(release: Release) -> Mapping[str, tuple[Kind, frozenset[str]]]:
+    return {
+        definition.url: (definition.kind, definition.targets)
+        for type_ in sorted(registry.resource_types(release))
+        for definition in registry.search_parameters(release, type_).values()
+    }

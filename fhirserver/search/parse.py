@@ -1,0 +1,113 @@
+"""A search request from the parameters of a URL or a form: what to find, how to shape it, what was not understood.
+
+A parameter that the type does not have is a refusal under `Prefer: handling=strict`, else an issue in `ignored`.
+https://hl7.org/fhir/R5/search.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fhirserver.errors import BadRequest, Issue, NotSupported
+from fhirserver.resources.registry import Release
+from fhirserver.search import criteria, results
+from fhirserver.search.ast import EVERYTHING, And, Node
+from fhirserver.search.criteria import Context, Unknown
+from fhirserver.search.results import Include, Summary, Total
+
+MAX_PARAMETERS = 100
+RESERVED = frozenset({"_cursor"})
+
+
+@dataclass(slots=True)
+class SearchRequest:
+    """A search as understood; `self_params` are the parameters that were, for the self link."""
+
+    release: Release
+    type: str
+    strict: bool
+    filter: Node = EVERYTHING
+    sort: tuple[tuple[str, bool], ...] = ()
+    count: int | None = None
+    total: Total | None = None
+    summary: Summary | None = None
+    elements: tuple[str, ...] = ()
+    includes: tuple[Include, ...] = ()
+    revincludes: tuple[Include, ...] = ()
+    ignored: tuple[Issue, ...] = ()
+    self_params: list[tuple[str, str]] = field(default_factory=list)
+
+
+def parse(
+    release: Release,
+    type_: str,
+    params: Sequence[tuple[str, str]],
+    *,
+    strict: bool,
+    base_urls: Sequence[str] = (),
+    reserved: frozenset[str] = RESERVED,
+) -> SearchRequest:
+    """Reads a search on `type_`. `base_urls` are this server's own, `reserved` the parameters of the caller."""
+    if len(params) > MAX_PARAMETERS:
+        raise BadRequest(f"A search has at most {MAX_PARAMETERS} parameters.", code="too-costly")
+    request = SearchRequest(release, type_, strict)
+    bases = tuple(base.rstrip("/") + "/" for base in base_urls)
+    found: list[Node] = []
+    ignored: list[Issue] = []
+    for name, value in params:
+        if name in reserved:
+            continue
+        try:
+            node = _one(request, Context(release, type_, name, bases), name, value)
+        except (Unknown, _Unshaped) as refusal:
+            if strict:
+                raise
+            ignored.extend(
+                Issue("warning", issue.code, f"Ignored: {issue.diagnostics}", issue.expression)
+                for issue in refusal.issues
+            )
+            continue
+        if node is not None:
+            found.append(node)
+        request.self_params.append((name, value))
+    request.filter = found[0] if len(found) == 1 else And(tuple(dict.fromkeys(found)))
+    request.ignored = tuple(ignored)
+    return request
+
+
+class _Unshaped(NotSupported):
+    """A shape of results that this server does not give."""
+
+
+def _one(request: SearchRequest, context: Context, name: str, value: str) -> Node | None:
+    """The tree of a criterion; None for a parameter that shapes the result, which goes into the request."""
+    code, _, modifier = name.partition(":")
+    if code in results.PASSING:
+        return None
+    if code not in results.NAMES:
+        return criteria.parse(context, name, value)
+    if code in ("_include", "_revinclude"):
+        include = results.include(request.release, request.type, code, modifier, value)
+        if code == "_include":
+            request.includes = (*request.includes, include)
+        else:
+            request.revincludes = (*request.revincludes, include)
+        return None
+    if modifier:
+        raise BadRequest(f"'{code}' takes no modifier.", expression=name)
+    match code:
+        case "_count":
+            request.count = results.count(value)
+        case "_sort":
+            request.sort = results.sort(request.release, request.type, value)
+        case "_total":
+            request.total = results.total(value)
+        case "_summary":
+            request.summary = results.summary(value)
+            if request.summary not in ("count", "false"):
+                request.summary = None
+                raise _Unshaped(f"'_summary={value}' is not supported: resources come whole.", expression="_summary")
+        case _:
+            raise _Unshaped("'_elements' is not supported: resources come whole.", expression="_elements")
+    return None
