@@ -6,6 +6,7 @@ The layout is in docs/search.md. https://hl7.org/fhir/R5/search.html
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from fhirserver.resources.registry import Kind, Release
 from fhirserver.search.ast import And, Chain, Has, Ids, Member, Missing, Node, Not, Or, Param, Test, Updated
