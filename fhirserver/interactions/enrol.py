@@ -1,0 +1,127 @@
+"""Enrolment: the rules that every write of a ResearchSubject obeys, and what follows it in the same transaction.
+
+https://hl7.org/fhir/R5/researchsubject.html; the rules are in docs/enrolment.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import uuid_utils
+
+from fhirserver import fhirjson
+from fhirserver.enrolment import parameters as enroll_parameters
+from fhirserver.enrolment import rules
+from fhirserver.enrolment.facts import Enrolment, Facts
+from fhirserver.enrolment.following import GROUP_TYPES
+from fhirserver.enrolment.parameters import operation_definition
+from fhirserver.errors import FhirError, Gone, Issue, NotFound
+from fhirserver.fhirjson import Resource
+from fhirserver.interactions import enrol_facts
+from fhirserver.interactions.enrol_facts import STUDY, SUBJECT
+from fhirserver.interactions.enrol_follow import Change, follow
+from fhirserver.resources import research_subject
+from fhirserver.resources.registry import Release
+from fhirserver.resources.validation import check
+from fhirserver.search.indexing import entry
+from fhirserver.settings import Settings
+from fhirserver.store.documents import Version
+from fhirserver.store.store import Store, Tx
+
+__all__ = ["EnrolmentEffect", "enroll", "locks", "operation_definition", "prepare", "subject_written"]
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentEffect:
+    """What a write of a ResearchSubject brought with it: warnings for the response."""
+
+    warnings: list[Issue] = field(default_factory=list)
+
+
+async def prepare(store: Store) -> None:
+    """Makes the collections that an enrolment may write: a transaction cannot."""
+    for type_ in (SUBJECT, STUDY, "Group", "Patient"):
+        await store.ensure(type_)
+
+
+def locks(before: Resource | None, after: Resource | None) -> list[str]:
+    """Keys to be taken before the transaction: enrolments in one study happen one after the other."""
+    found = set()
+    for subject in (before, after):
+        reference = research_subject.reference(subject, "study") if subject else None
+        literal = fhirjson.literal(reference) if reference else None
+        if literal:
+            found.add(f"enrol/{literal.local}")
+    return sorted(found)
+
+
+async def subject_written(
+    tx: Tx, settings: Settings, release: Release, before: Resource | None, after: Resource | None, *, today: str
+) -> EnrolmentEffect:
+    """Judges a write of a ResearchSubject that is about to happen in `tx` and does all that follows from it.
+
+    `after` is None for a deletion, which no rule refuses. RuleConflict or RuleViolation when a rule does.
+    """
+    old = enrol_facts.enrolment(settings, before) if before else None
+    new = enrol_facts.enrolment(settings, after) if after else None
+    present = new or old
+    if present is None:
+        return EnrolmentEffect()
+    name = present.local_study
+    study = await enrol_facts.read(tx, name) if name and name.startswith(f"{STUDY}/") else None
+    facts = enrol_facts.study_facts(study, today) if study else None
+    own_id = str((after or before or {}).get("id", ""))
+    others: tuple[Enrolment, ...] = ()
+    if study and name and present.local_subject:
+        listed = enrol_facts.subjects(tx, settings, release, name, present.local_subject, but=own_id)
+        others = tuple([other async for other in listed])
+    issues: list[Issue] = []
+    if new is not None:
+        found = old is not None or (new.local_subject is not None and await enrol_facts.exists(tx, new.local_subject))
+        issues = rules.judge(Facts(old, new, facts, found, others))
+        rules.refuse(issues)
+    if study and facts and present.local_subject and present.local_subject.partition("/")[0] in GROUP_TYPES:
+        day = (after or {}).get("period", {})
+        change = Change(old, new, others, own_id, day.get("start", today), day.get("end", today))
+        issues = issues + await follow(tx, settings, release, study, facts, change)
+    return EnrolmentEffect([issue for issue in issues if issue.severity != "error"])
+
+
+async def enroll(
+    store: Store, settings: Settings, release: Release, study_id: str, parameters: Resource
+) -> tuple[Version, list[Issue]]:
+    """$enroll: the new ResearchSubject and the warnings."""
+    check(release, parameters)
+    study = await store.read(STUDY, study_id)
+    if study is None:
+        raise NotFound(f"There is no {STUDY}/{study_id[:64]} here.")
+    if study.gone:
+        raise Gone(f"{STUDY}/{study_id} was deleted.")
+    request = enroll_parameters.request(parameters)
+    today = fhirjson.today()
+    subject = research_subject.compose(
+        f"{STUDY}/{study_id}",
+        request.subject,
+        request.state,
+        today,
+        assignedComparisonGroup=request.comparison_group,
+        consent=[request.consent] if request.consent else None,
+        identifier=[request.identifier] if request.identifier else None,
+    )
+    id_ = str(uuid_utils.uuid7())
+    await prepare(store)
+
+    async def work(tx: Tx) -> tuple[Version, list[Issue]]:
+        effect = await subject_written(tx, settings, release, None, subject | {"id": id_}, today=today)
+        written = await tx.put(
+            subject, type=SUBJECT, id=id_, release=release, entry=entry(release, subject), create_only=True
+        )
+        return written.version, effect.warnings
+
+    try:
+        rules.refuse(rules.initial(request.state, "ResearchSubject.progress"))
+        check(release, subject, settings.validation)
+        version, warnings = await store.transact(work, locks=locks(None, subject))
+    except FhirError as error:
+        raise request.explained(error) from None
+    return version, [request.explain(issue) for issue in warnings]
