@@ -20,7 +20,9 @@ _HEADING = re.compile(
 _SECTION = re.compile(r"^(?:[IVX]+|\d{1,2})(?:\.\d{1,2})*\.?\s+(?=\D)")
 _INLINE_HEADING = re.compile(r"(?:^|(?<=\S)\s+)((?:in|ex)clusion criteria:)", re.IGNORECASE)
 _INLINE_DASH = re.compile(r"\s+-\s+(?=[A-Z])")
-_PLAIN = re.compile(r"(?:(?:key|main|major|general) )?(?:in|ex)clusion(?: criteri(?:a|on|um))?", re.IGNORECASE)
+_PLAIN = re.compile(
+    r"(?:(?:key|main|major|general) )?(?:non[- ]?)?(?:in|ex)clusion(?: criteri(?:a|on|um))?", re.IGNORECASE
+)
 _LEAD = re.compile(r"\b(?:eligible|excluded|included|precluded|ineligible|must|criteria)\b", re.IGNORECASE)
 
 

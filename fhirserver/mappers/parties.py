@@ -75,7 +75,9 @@ def _associate(
     path: str,
     issues: list[Issue],
 ) -> None:
-    entry: Resource = {"role": coded("research-study-party-role", PARTY_ROLE, Value(role, f"{path}.role"), issues)}
+    part = coded("research-study-party-role", PARTY_ROLE, Value(role, f"{path}.role"), issues)
+    part["text"] = words(role)
+    entry: Resource = {"role": part}
     if name:
         entry["name"] = name
     if classifier:

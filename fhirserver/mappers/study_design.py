@@ -68,15 +68,16 @@ def study_design(trial: Trial, issues: list[Issue]) -> list[Resource]:
 def classifiers(trial: Trial) -> list[Resource]:
     """What else sets the study apart: oversight, registry of patients, specimens, data sharing."""
     found: list[Resource] = []
-    for flag, code, display in (
-        (trial.fda_drug, "fda-regulated-drug", "FDA regulated drug"),
-        (trial.fda_device, "fda-regulated-device", "FDA regulated device"),
+    # The words for 'no' must not be found by a search for the words of 'yes'.
+    for flag, code, display, absent in (
+        (trial.fda_drug, "fda-regulated-drug", "FDA regulated drug", "No drug under FDA regulation"),
+        (trial.fda_device, "fda-regulated-device", "FDA regulated device", "No device under FDA regulation"),
     ):
         if flag and flag.value:
             coding = {"system": FHIR + "research-study-classifiers", "code": code, "display": display}
             found.append({"coding": [coding], "text": display})
         elif flag:
-            found.append({"text": f"Not an {display}"})
+            found.append({"text": absent})
     found += [{"text": one.value} for one in trial.oversight]
     design = trial.design
     if design.patient_registry and design.patient_registry.value:

@@ -21,7 +21,7 @@ REGISTRATION = "http://hl7.org/fhir/StructureDefinition/researchStudy-studyRegis
 def period(trial: Trial, issues: list[Issue]) -> Resource:
     """Start and completion. A completion before the start is left out: no period may end before it begins."""
     start, end = trial.start, trial.completion
-    if start and end and interval(start.date).low > interval(end.date).high:
+    if start and end and interval(start.date).low >= interval(end.date).high:
         issues.append(
             Issue(
                 "warning",

@@ -65,8 +65,8 @@ def _documents(root: Node, identifiers: tuple[Identifier, ...]) -> list[Artifact
     number = next((i.value for i in identifiers if i.kind == "registry"), None)
     found = []
     for node in root.child("documentSection").child("largeDocumentModule").children("largeDocs"):
-        # What it holds is said by its label; when it was uploaded, by the registry's own log.
-        node.skip("hasProtocol", "hasSap", "hasIcf", "size", "uploadDate")
+        # What it holds is said by its label.
+        node.skip("hasProtocol", "hasSap", "hasIcf")
         label, kind, date, name = node.line("label"), node.line("typeAbbrev"), node.date("date"), node.line("filename")
         url = f"{_DOCUMENTS}/{number[-2:]}/{number}/{name}" if number and name else None
         if label or url:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fhirserver.mappers.parts import Arm, Intervention, Value
-from fhirserver.mappers.readers import page_words
+from fhirserver.mappers.readers import page_values, page_words
 from fhirserver.mappers.readers.ctgov_design import key
 from fhirserver.mappers.readers.plain import plain
 
@@ -64,14 +64,14 @@ def _opens(line: str, after: str, part: str) -> bool:
         return True
     if following == "description:":
         return part in ("", "d", "t")
-    return part in ("", "t") and page_words.intervention(Value(line)).type is None
+    return part in ("", "t") and page_values.intervention(Value(line)).type is None
 
 
 def _arm(draft: _Draft, known: list[Intervention], position: int) -> Arm:
     names = {key(f"{i.type}:{i.name}"): n for n, i in enumerate(known)}
     of = []
     for line in draft.treatments:
-        one = page_words.intervention(Value(line, f"arms[{position}].treatment"))
+        one = page_values.intervention(Value(line, f"arms[{position}].treatment"))
         at = names.setdefault(key(f"{one.type}:{one.name}"), len(known))
         if at == len(known):
             known.append(one)

@@ -54,7 +54,7 @@ _LISTED = {"inclusion", "exclusion", "summary", "description"}
 _COHORTS = re.compile(r"([\d,.]+) participants? in (\d+) (?:patient )?groups?", re.IGNORECASE)
 _CHROME = re.compile(
     r"menu|loading(?:\.\.\.|…)?|sign in|log in|sign up|clinicaltrials\.veeva|search|share|print|save|back|home|"
-    r"find clinical trials.*|trials by location|see more|view (?:more|all|less)|show (?:more|less)|\S",
+    r"find clinical trials.*|clinical trials|trials by location|see more|view (?:more|all|less)|show (?:more|less)|\S",
     re.IGNORECASE,
 )
 _END = re.compile(r"data sourced from .*|©.*|copyright ©.*", re.IGNORECASE)

@@ -19,7 +19,7 @@ from fhirserver.mappers.parts import (
     Text,
     Value,
 )
-from fhirserver.mappers.readers import page_arms, page_words
+from fhirserver.mappers.readers import page_arms, page_values, page_words
 from fhirserver.mappers.readers.ctgov_json import NCT
 from fhirserver.mappers.readers.page_people import contacts
 from fhirserver.mappers.readers.page_sections import Sections, cut, landmarks
@@ -94,8 +94,9 @@ class _Page:
         return tuple(Value(value, f"{key}[{n}]") for n, value in enumerate(v for v in found if v))
 
     def prose(self, key: str) -> Text | None:
-        """Paragraphs."""
-        text = plain("\n".join(self.take(key)))
+        """Paragraphs: parted by empty lines, or one a line where the page has none."""
+        lines = self.take(key)
+        text = plain(("\n" if "" in lines else "\n\n").join(lines))
         return Value(text, key) if text else None
 
     def single(self, key: str) -> str | None:
@@ -158,14 +159,14 @@ class _Page:
 
     def interventions(self) -> tuple[Intervention, ...]:
         """'Biological: MSCs' is a type and a name."""
-        return tuple(page_words.intervention(value) for value in self.values("treatments"))
+        return tuple(page_values.intervention(value) for value in self.values("treatments"))
 
     def enrolment(self) -> Enrolment | None:
         """'120 estimated patients'."""
         line = self.single("enrolment")
         cohorts = self.take("cohorts")
         for text in (line, cohorts[0] if cohorts else None):
-            if text and (found := page_words.enrolment(text)):
+            if text and (found := page_values.enrolment(text)):
                 return Enrolment(found[0], found[1], "enrolment")
         if line:
             self.unplaced("enrolment", [line])
@@ -174,28 +175,28 @@ class _Page:
     def moment(self, key: str) -> Moment | None:
         """'Mar 18, 2020 • 5 years ago'; whether it is planned the page does not say."""
         line = self.single(key)
-        date = page_words.date(line) if line else None
+        date = page_values.date(line) if line else None
         if line and not date:
             self.unplaced(key, [line])
         return Moment(date, None, key) if date else None
 
     def eligibility(self) -> Eligibility:
         """Limits, and the criteria as one text under their two headings."""
-        low, high, problem = page_words.ages(self.single("ages"))
+        low, high, problem = page_values.ages(self.single("ages"))
         if problem:
             self.unplaced("ages", [problem])
         volunteers = self.single("volunteers")
         criteria = [
             f"{heading}:\n\n{text}"
             for key, heading in (("inclusion", "Inclusion Criteria"), ("exclusion", "Exclusion Criteria"))
-            if (text := page_words.bullets(self.take(key)))
+            if (text := page_values.bullets(self.take(key)))
         ]
         return Eligibility(
             criteria=Value("\n\n".join(criteria), "inclusion") if criteria else None,
             sex=self.word("sex", page_words.SEXES),
             minimum_age=low,
             maximum_age=high,
-            healthy_volunteers=Value(page_words.accepts(volunteers), "volunteers") if volunteers else None,
+            healthy_volunteers=Value(page_values.accepts(volunteers), "volunteers") if volunteers else None,
         )
 
     def unplaced(self, where: str, lines: Sequence[str]) -> None:
