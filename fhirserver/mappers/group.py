@@ -139,8 +139,9 @@ def _criterion(one: Criterion) -> Resource:
 def ages(facts: Eligibility) -> str | None:
     """'14 to 65 years' for people."""
     low, high = (f"{age.value} {age.word}{'' if age.value == 1 else 's'}" if age else None for age in _both(facts))
-    if low and high:
-        return f"{low} to {high}"
+    if low and high and facts.minimum_age and facts.maximum_age:
+        same = facts.minimum_age.unit == facts.maximum_age.unit
+        return f"{facts.minimum_age.value if same else low} to {high}"
     return f"{low} and over" if low else f"up to {high}" if high else None
 
 

@@ -56,6 +56,21 @@ def test_the_order_of_sections_and_missing_ones_do_not_matter(made_up_page):
     assert trial.design.study_type is None
 
 
+def test_a_heading_without_its_value_does_not_swallow_the_next(made_up_page):
+    trial = read(made_up_page.replace("Female\n", "").replace("Treatment\n\nAllocation", "Allocation").encode()).trial
+    assert trial.eligibility.sex is None
+    assert trial.design.purpose is None
+    assert trial.eligibility.minimum_age.value == 18
+    assert trial.design.allocation == Value("RANDOMIZED")
+
+
+def test_headings_inside_prose_are_prose(made_up_page):
+    page = made_up_page.replace("First paragraph.", "First.\n\nInclusion Criteria:\n\nSex:\n\nTREATMENT")
+    trial = read(page.encode()).trial
+    assert trial.description.value.startswith("First.\n\nInclusion Criteria:\n\nSex:\n\nTREATMENT")
+    assert trial.eligibility == read(made_up_page.encode()).trial.eligibility
+
+
 def test_the_seed_and_the_real_page_agree_on_the_facts(seed, page_bytes):
     page = read(page_bytes)
     assert page.format == "registry-page"

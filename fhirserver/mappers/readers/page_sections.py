@@ -48,9 +48,10 @@ _HEADINGS = {
     "end date": "end",
     "timeline": "",
 }
-# A value of one of these is a single line, even one that reads like a heading ('Treatment' is a purpose).
-_SINGLE = {"type", "sex", "ages", "volunteers", "purpose", "allocation", "model", "observational", "time", "masking"}
+# The one value that reads like a heading: the primary purpose 'Treatment'.
+_LOOKALIKE = ("purpose", "treatment")
 _LISTED = {"inclusion", "exclusion", "summary", "description"}
+_PROSE = {*_LISTED, "arms"}
 _COHORTS = re.compile(r"([\d,.]+) participants? in (\d+) (?:patient )?groups?", re.IGNORECASE)
 _CHROME = re.compile(
     r"menu|loading(?:\.\.\.|…)?|sign in|log in|sign up|clinicaltrials\.veeva|search|share|print|save|back|home|"
@@ -85,8 +86,10 @@ def cut(lines: list[str]) -> Sections:
         if _END.fullmatch(text):
             break
         bare = text.rstrip(":").casefold()
-        waiting = key in _SINGLE and not current
-        if bare in _HEADINGS and not waiting and not (key == "arms" and text.endswith(":")):
+        lookalike = (key, bare) == _LOOKALIKE and not current
+        # Prose has headings of its own, such as 'Inclusion Criteria:'; the page's are in sentence case, without a colon.
+        own = key in _PROSE and text != bare.capitalize()
+        if bare in _HEADINGS and not lookalike and not own:
             key = _HEADINGS[bare]
             current = sections.of.setdefault(key, []) if key else sections.stray
         elif cohorts := _COHORTS.fullmatch(text):
