@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -59,4 +62,12 @@ def create_app(settings: Settings, uri: str) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """The application of a worker process: uvicorn calls it by name."""
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     return create_app(Settings(), os.environ[MONGODB_URI])
+
+
+def _leave_with(parent: int) -> None:
+    """Ends a worker whose parent was killed: the database went with it, and the port must become free."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)

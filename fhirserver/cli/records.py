@@ -93,7 +93,7 @@ def map_(
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise StartupError(f"Cannot read {file}: {error.strerror}.") from None
-    mapped = transaction(read(data), release=named)
-    sys.stdout.buffer.write(fhirjson.dumps_pretty(mapped.bundle) + b"\n")
-    for issue in mapped.issues:
+    mapped, issues = transaction(read(data), release=named)
+    sys.stdout.buffer.write(fhirjson.dumps_pretty(mapped) + b"\n")
+    for issue in issues:
         common.complain(", ".join(issue.expression) or "record", issue.diagnostics)

@@ -108,7 +108,7 @@ def _run(chosen: Settings, uri: str, listener: socket.socket, place: str) -> Non
     )
     config = uvicorn.Config("fhirserver.app:from_environment", factory=True, workers=chosen.workers, **options)  # type: ignore[arg-type]
     announce(place)
-    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    Multiprocess(config, [listener]).run()
 
 
 def announce(place: str) -> None:

@@ -51,8 +51,7 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: set[str],
     await conditional.lock_absent(tx, [criteria for criteria in wanted if not matches[criteria]])
     proposals = [asked.proposal for asked in asks if keep_ids]
     taken = set(await tx.read_many([place for place in proposals if place])) if keep_ids else set()
-    kept = [(asked.type, matches[asked.criteria][0]) for asked in asks if _kept(asked, matches)]
-    existing = await tx.read_many(kept)
+    existing = await tx.read_many([(asked.type, matched[0]) for asked in asks if (matched := _kept(asked, matches))])
     places = Places({}, {})
     for asked in asks:
         ids = matches[asked.criteria] if asked.criteria else []
@@ -62,11 +61,8 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: set[str],
                 expression=f"{asked.where}.request",
                 code="multiple-matches",
             )
-        place: Place
-        if _kept(asked, matches):
-            place = Kept(existing[(asked.type, ids[0])])
-        else:
-            place = _place(asked, ids, keep_ids, taken)
+        there = existing.get((asked.type, ids[0])) if _kept(asked, matches) else None
+        place = Kept(there) if there else _place(asked, ids, keep_ids, taken)
         places.by_entry[asked.at] = place
         if asked.full_url is not None and asked.method != "DELETE":
             places.links[asked.full_url] = f"{asked.type}/{ids[0] if isinstance(place, Kept) else place.id}"
@@ -75,8 +71,9 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: set[str],
     return places
 
 
-def _kept(asked: Ask, matches: dict[Criteria, list[str]]) -> bool:
-    return asked.method == "POST" and asked.criteria is not None and bool(matches[asked.criteria])
+def _kept(asked: Ask, matches: dict[Criteria, list[str]]) -> list[str]:
+    """What a conditional create would have made and finds there."""
+    return matches[asked.criteria] if asked.method == "POST" and asked.criteria else []
 
 
 def _place(asked: Ask, ids: list[str], keep_ids: bool, taken: set[tuple[str, str]]) -> Place:

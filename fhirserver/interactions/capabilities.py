@@ -12,8 +12,8 @@ from fhirserver import __version__, fhirjson
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import operations
 from fhirserver.interactions.server import Server
-from fhirserver.resources.registry import VERSIONS, resource_types, search_parameters
-from fhirserver.search.parse import searchable
+from fhirserver.resources.registry import VERSIONS, resource_types
+from fhirserver.search.parameters import parameters
 
 _INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
 
@@ -51,19 +51,16 @@ def _resource(server: Server, type_: str) -> dict[str, Any]:
         "conditionalCreate": False,
         "conditionalUpdate": False,
     }
-    parameters = [parameter for parameter in search_parameters(server.release, type_).values() if searchable(parameter)]
-    references = [f"{type_}:{parameter.code}" for parameter in parameters if parameter.kind == "reference"]
+    known = [each for each in parameters(server.release, type_).values() if each.code != "_in"]
+    references = [f"{type_}:{each.code}" for each in known if each.kind == "reference" and each.code != "_profile"]
     if references:
         found["searchInclude"] = references
-    if parameters:
-        found["searchParam"] = [
-            {"name": parameter.code, "definition": parameter.url, "type": parameter.kind} for parameter in parameters
-        ]
-    known = [
+    found["searchParam"] = [{"name": each.code, "definition": each.definition.url, "type": each.kind} for each in known]
+    own = [
         {"name": operation.code, "definition": f"{server.base}/OperationDefinition/{operation.id}"}
         for operation in operations.OPERATIONS
         if operation.type == type_
     ]
-    if known:
-        found["operation"] = known
+    if own:
+        found["operation"] = own
     return found

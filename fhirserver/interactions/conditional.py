@@ -8,9 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from fhirserver.errors import BadRequest, PreconditionFailed
-from fhirserver.interactions.server import Server
+from fhirserver.interactions.resolve import resolved
+from fhirserver.interactions.search import query_params
+from fhirserver.interactions.server import Reader, Server
+from fhirserver.search.ast import EVERYTHING
+from fhirserver.search.mongo import to_mongo
+from fhirserver.search.parse import parse
 from fhirserver.store.store import Tx
 
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"|([^",\s]+)')
@@ -39,3 +45,48 @@ def version_of(etag: str, where: str) -> int:
             expression=where,
         )
     return int(text)
+
+
+async def matches(server: Server, reader: Reader, wanted: Iterable[Criteria]) -> dict[Criteria, list[str]]:
+    """The ids that match each criterion, two at most; identifiers are asked for together, a type at a time."""
+    found: dict[Criteria, list[str]] = {}
+    terms: dict[str, dict[str, list[Criteria]]] = {}
+    for criteria in dict.fromkeys(wanted):
+        where = await _filter(server, reader, criteria)
+        term = where.get("t")
+        if where.keys() == {"t"} and isinstance(term, str):
+            terms.setdefault(criteria.type, {}).setdefault(term, []).append(criteria)
+            found[criteria] = []
+        else:
+            found[criteria] = await reader.ids(criteria.type, where, 2)
+    for type_, by_term in terms.items():
+        most = 2 * len(by_term)
+        rows = await reader.postings(type_, {"t": {"$in": list(by_term)}}, most)
+        if len(rows) == most:
+            # One term with many matches may have left no room for the others.
+            for term, every in by_term.items():
+                found.update(dict.fromkeys(every, await reader.ids(type_, {"t": term}, 2)))
+            continue
+        for id_, postings in rows:
+            for posting in postings:
+                for criteria in by_term.get(posting, ()):
+                    found[criteria].append(id_)
+    return found
+
+
+async def _filter(server: Server, reader: Reader, criteria: Criteria) -> dict[str, Any]:
+    params = query_params(criteria.query)
+    request = parse(server.release, criteria.type, params, strict=True, base_urls=[server.base])
+    if request.filter == EVERYTHING:
+        raise PreconditionFailed(
+            f"'{criteria.type}?{criteria.query[:200]}' is no condition: give search parameters that select.",
+            code="required",
+        )
+    return to_mongo(await resolved(server, reader, request.filter), server.release)
+
+
+async def lock_absent(tx: Tx, absent: Iterable[Criteria]) -> None:
+    """Locks the criteria that matched nothing: of two transactions that would both create, one runs again and finds."""
+    keys = sorted({criteria.key for criteria in absent})
+    if keys:
+        await tx.lock(keys)

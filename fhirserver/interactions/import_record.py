@@ -14,7 +14,7 @@ from fhirserver.errors import Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle
 from fhirserver.interactions.server import Server
-from fhirserver.mappers.bundle import Mapped, transaction
+from fhirserver.mappers.bundle import transaction
 from fhirserver.mappers.readers import read
 from fhirserver.resources import bundle as render
 from fhirserver.resources.operation_outcome import outcome
@@ -44,18 +44,19 @@ class Imported:
 
 async def import_record(server: Server, data: bytes) -> Imported:
     """Stores the trial; refuses what is no trial record. The same record again changes nothing."""
-    mapped = await asyncio.to_thread(_map, data, server.release) if len(data) > LARGE else _map(data, server.release)
-    outcomes = await bundle.transaction(server, mapped.bundle, keep_ids=True, merge=_merge)
+    mapping = asyncio.to_thread(_map, data, server.release) if len(data) > LARGE else None
+    mapped, issues = await mapping if mapping else _map(data, server.release)
+    outcomes = await bundle.transaction(server, mapped, keep_ids=True, merge=_merge)
     counts: Counter[str] = Counter()
     study = ""
     for result in outcomes:
         counts["created" if result.created else "updated" if result.changed else "unchanged"] += 1
         if result.version and result.version.type == "ResearchStudy" and not study:
             study = f"ResearchStudy/{result.version.id}"
-    return Imported(study, counts, tuple(mapped.issues), [bundle.written(server, one, False) for one in outcomes])
+    return Imported(study, counts, issues, [bundle.written(server, one, False) for one in outcomes])
 
 
-def _map(data: bytes, release: Release) -> Mapped:
+def _map(data: bytes, release: Release) -> tuple[Resource, tuple[Issue, ...]]:
     return transaction(read(data), release=release)
 
 

@@ -5,9 +5,23 @@ https://hl7.org/fhir/R5/search.html
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, quote
 
-from fhirserver.errors import BadRequest
+from fhirserver import fhirjson
+from fhirserver.errors import BadRequest, Issue
+from fhirserver.interactions import cursor
+from fhirserver.interactions.included import included
+from fhirserver.interactions.resolve import resolved
+from fhirserver.interactions.server import Reader, Server, known_type
+from fhirserver.resources.bundle import Entry, Link, render
+from fhirserver.resources.operation_outcome import outcome
+from fhirserver.search.mongo import sort_keys, to_mongo
+from fhirserver.search.parse import parse
+from fhirserver.store.documents import Query
+
+CURSOR = "_cursor"
+Params = Sequence[tuple[str, str]]
 
 
 def query_params(query: str) -> list[tuple[str, str]]:
@@ -18,3 +32,68 @@ def query_params(query: str) -> list[tuple[str, str]]:
         raise BadRequest("The query is not percent-encoded UTF-8.", expression="query") from None
     except ValueError:
         raise BadRequest("The query has more than 500 parameters.", expression="query", code="too-costly") from None
+
+
+async def searchset(server: Server, type_: str, params: Params, *, strict: bool, within: Reader | None = None) -> bytes:
+    """The Bundle of type searchset for one page."""
+    known_type(server, type_)
+    reader = within or server.store
+    request = parse(server.release, type_, params, strict=strict, base_urls=[server.base])
+    where = to_mongo(await resolved(server, reader, request.filter), server.release)
+    place = f"{server.base}/{type_}"
+    query = _query(request.self_params)
+    count = min(server.settings.default_count if request.count is None else request.count, server.settings.max_count)
+    if request.summary == "count" or count == 0:
+        total = await reader.count(type_, where)
+        return render("searchset", _outcome(request.ignored), [Link("self", place + query)], total)
+    secret = await server.store.secret()
+    token = next((value for name, value in params if name == CURSOR), None)
+    scope = f"{server.release} {type_}{query}"
+    after = cursor.unseal(secret, scope, token) if token is not None else None
+    sort = sort_keys(request.sort)
+    if after is not None and len(after) != len(sort):
+        raise BadRequest("The page position does not fit the sort order: start again.", expression=CURSOR)
+    page = await reader.find(type_, Query(where, sort, count, after))
+    issues = list(request.ignored)
+    entries = [Entry(f"{place}/{version.id}", version.body, "match") for version in page.items]
+    if request.includes or request.revincludes:
+        more = await included(server, reader, request, page.items)
+        entries += [Entry(server.url(one.type, one.id), one.body, "include") for one in more.versions]
+        if more.cut:
+            issues.append(
+                Issue(
+                    "warning",
+                    "too-costly",
+                    f"Only {server.settings.max_included} included resources are in this page: ask for fewer matches "
+                    "with _count, or raise the setting max_included.",
+                )
+            )
+    counted: int | None = None
+    if request.total in ("accurate", "estimate"):
+        counted = await reader.count(type_, where)
+    elif request.total is None and after is None and not page.more:
+        counted = len(page.items)
+    links = [Link("self", place + (f"{_joined(query)}{CURSOR}={token}" if token is not None else query))]
+    if token is not None or page.more:
+        links.append(Link("first", place + query))
+    if page.more and page.last is not None:
+        links.append(Link("next", f"{place}{_joined(query)}{CURSOR}={cursor.seal(secret, scope, page.last)}"))
+    return render("searchset", [*entries, *_outcome(issues)], links, counted)
+
+
+def _query(params: Params) -> str:
+    """?name=value&… of what was understood; empty for nothing."""
+    return "?" + "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params) if params else ""
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe=":/,.-_~*$")
+
+
+def _joined(query: str) -> str:
+    return f"{query}&" if query else "?"
+
+
+def _outcome(issues: Sequence[Issue]) -> list[Entry]:
+    """What was ignored, as an entry of its own."""
+    return [Entry(None, fhirjson.dumps(outcome(issues)), "outcome")] if issues else []

@@ -36,6 +36,14 @@ class Operations:
         """A page of a search; TooCostly when it takes too long."""
         return await searches.find(self._ctx, type, query)
 
+    async def ids(self, type: str, filter: Mapping[str, Any], limit: int) -> list[str]:
+        """At most `limit` ids of those that match, in no order; TooCostly when it takes too long."""
+        return [row["_id"] for row in await searches.rows(self._ctx, type, filter, {"_id": 1}, limit)]
+
+    async def postings(self, type: str, filter: Mapping[str, Any], limit: int) -> list[tuple[str, list[str]]]:
+        """At most `limit` of those that match, as id and postings; TooCostly when it takes too long."""
+        return [(row["_id"], row["t"]) for row in await searches.rows(self._ctx, type, filter, {"t": 1}, limit)]
+
     async def count(self, type: str, filter: Mapping[str, Any], *, cap: int | None = None) -> int:
         """How many match, counted up to `cap`; TooCostly when it takes too long."""
         return await searches.count(self._ctx, type, filter, cap=cap)

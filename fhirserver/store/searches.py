@@ -56,6 +56,15 @@ async def _bodies(ctx: Context, type: str, heads: list[dict[str, Any]]) -> list[
     return items
 
 
+async def rows(
+    ctx: Context, type: str, filter: Mapping[str, Any], projection: dict[str, int], limit: int
+) -> list[dict[str, Any]]:
+    """Some fields of at most `limit` documents that match; TooCostly when the database takes too long."""
+    with ctx.translated():
+        cursor = ctx.of(type).find(dict(filter), projection, batch_size=limit + 1, session=ctx.session)
+        return await cursor.limit(limit).max_time_ms(ctx.search_timeout_ms).to_list(None)
+
+
 async def count(ctx: Context, type: str, filter: Mapping[str, Any], *, cap: int | None = None) -> int:
     """How many match, at most `cap`; TooCostly when the database takes too long."""
     options: dict[str, Any] = {"maxTimeMS": ctx.search_timeout_ms}

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from fhirserver.fhirjson import Resource
-from fhirserver.store import batches, groups, indexes, members, transactions, writes
+from fhirserver.store import batches, facts, groups, indexes, locks, members, reindexing, transactions, writes
 from fhirserver.store.documents import IndexEntry, Put, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
@@ -36,6 +36,10 @@ class Tx(Operations):
         """See `Store.put`."""
         item = Put(resource, type, id, release, entry, expected, create_only)
         return (await self.put_many([item]))[0]
+
+    async def lock(self, keys: Sequence[str]) -> None:
+        """Locks keys that became known only now: of two transactions that name the same, one runs again."""
+        await transactions.touch(self._ctx, locks.slots(keys))
 
     async def put_many(self, items: Sequence[Put]) -> list[Written]:
         """Writes many resources in a few round trips, each at most once; see `Store.put`."""
@@ -85,6 +89,8 @@ class Tx(Operations):
 
 class Store(Operations):
     """The operations on their own; `transact` joins several."""
+
+    _secret: bytes | None = None
 
     async def put(
         self,
@@ -181,6 +187,28 @@ class Store(Operations):
     async def ensure(self, type: str) -> None:
         """Makes the collection and indexes of a type; writes do so by themselves."""
         await indexes.ensure(self._ctx, type)
+
+    async def types(self) -> list[str]:
+        """The resource types that have a collection."""
+        return await reindexing.types(self._ctx)
+
+    async def reindex(self, type: str, index: Callable[[Resource], IndexEntry]) -> int:
+        """Gives every live resource of a type new index terms and builds its indexes anew; the number of resources."""
+        return await reindexing.reindex(self._ctx, type, index)
+
+    async def marked(self, name: str) -> bool:
+        """Whether `mark` was called with this name, ever."""
+        return await facts.marked(self._ctx, name)
+
+    async def mark(self, name: str) -> None:
+        """Notes for good that something was done."""
+        await facts.mark(self._ctx, name)
+
+    async def secret(self) -> bytes:
+        """A random key that all servers of this database share."""
+        if self._secret is None:
+            self._secret = await facts.secret(self._ctx)
+        return self._secret
 
     async def ping(self) -> None:
         """Unavailable unless the store answers."""

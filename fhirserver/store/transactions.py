@@ -76,7 +76,7 @@ async def _once(ctx: Context, work: Callable[[Context], Awaitable[T]], slots: li
     if inspect.isawaitable(begun):  # PyMongo's is a coroutine, Motor's is not
         await begun
     try:
-        await _touch(ctx, slots)
+        await touch(ctx, slots)
         result = await work(ctx)
     except BaseException:
         await _abort(session)
@@ -87,7 +87,7 @@ async def _once(ctx: Context, work: Callable[[Context], Awaitable[T]], slots: li
     return result
 
 
-async def _touch(ctx: Context, slots: list[int]) -> None:
+async def touch(ctx: Context, slots: list[int]) -> None:
     """Writes the lock documents first: whoever comes second fails at once, before it has done any work."""
     if not slots:
         return

@@ -21,6 +21,11 @@ _FORMATS = JSON_TYPES | {"json"}
 _ANY = frozenset({"*/*", "application/*", "text/*", "text/html"})
 
 Return = Literal["minimal", "representation", "OperationOutcome"]
+_RETURNS: dict[str, Return] = {
+    "minimal": "minimal",
+    "representation": "representation",
+    "OperationOutcome": "OperationOutcome",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,7 @@ def preferences(request: Request) -> Preferences:
     for part in re.split(r"[,;]", header):
         name, _, value = part.strip().partition("=")
         found[name.strip().lower()] = value.strip().strip('"')
-    returns = found.get("return")
-    known: Return | None = None
-    if returns in ("minimal", "representation", "OperationOutcome"):
-        known = returns
-    return Preferences(known, found.get("handling") == "strict")
+    return Preferences(_RETURNS.get(found.get("return", "")), found.get("handling") == "strict")
 
 
 def _media(text: str) -> tuple[str, dict[str, str]]:

@@ -1,0 +1,110 @@
+"""_include and _revinclude: what a page's resources refer to, and what refers to them.
+
+https://hl7.org/fhir/R5/search.html#include
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fhirserver import fhirjson
+from fhirserver.interactions.resolve import resolved
+from fhirserver.interactions.server import Reader, Server
+from fhirserver.search.includes import Canonical, Local, references, referring
+from fhirserver.search.mongo import to_mongo
+from fhirserver.search.parse import SearchRequest, parse
+from fhirserver.search.results import Include
+from fhirserver.store.documents import Query, Version
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """The resources to add, each once, and whether there were more than the setting max_included."""
+
+    versions: list[Version]
+    cut: bool
+
+
+async def included(server: Server, reader: Reader, request: SearchRequest, page: Sequence[Version]) -> Included:
+    """Follows the includes of a search from its page; those with :iterate also from what was included."""
+    most = server.settings.max_included
+    known: set[Key] = {(version.type, version.id) for version in page}
+    found: dict[Key, Version] = {}
+    includes, revincludes = request.includes, request.revincludes
+    fresh: Sequence[Version] = page
+    while fresh and (includes or revincludes):
+        added: dict[Key, Version] = {}
+        for version in await _forward(server, reader, includes, fresh):
+            added.setdefault((version.type, version.id), version)
+        for version in await _backward(server, reader, revincludes, fresh, most + 1):
+            added.setdefault((version.type, version.id), version)
+        fresh = [version for key, version in added.items() if key not in known]
+        for version in fresh:
+            if len(found) == most:
+                return Included(list(found.values()), True)
+            known.add((version.type, version.id))
+            found[version.type, version.id] = version
+        includes = tuple(include for include in includes if include.iterate)
+        revincludes = tuple(include for include in revincludes if include.iterate)
+    return Included(list(found.values()), False)
+
+
+async def _forward(
+    server: Server, reader: Reader, includes: Iterable[Include], page: Sequence[Version]
+) -> list[Version]:
+    wanted: dict[Local | Canonical, None] = {}
+    sources = {include.source for include in includes}
+    for version in page:
+        if version.type in sources:
+            resource = fhirjson.loads(version.body)
+            for include in includes:
+                wanted.update(dict.fromkeys(references(server.release, include, resource, [server.base])))
+    plain = [(place.type, place.id) for place in wanted if isinstance(place, Local) and place.version is None]
+    found = list((await reader.read_many(plain)).values())
+    for place in wanted:
+        if isinstance(place, Canonical):
+            found.extend(await _canonical(server, reader, place))
+        elif place.version is not None and place.version.isdecimal():
+            version_ = await reader.read_version(place.type, place.id, int(place.version[:9]))
+            if version_ and not version_.gone:
+                found.append(version_)
+    return found
+
+
+async def _canonical(server: Server, reader: Reader, place: Canonical) -> list[Version]:
+    """The resources with this URL; the first type that has one decides."""
+    # The search's syntax must not read a URL's own commas and bars.
+    params = [("url", _literal(place.url))]
+    if place.version:
+        params.append(("version", _literal(place.version)))
+    for type_ in place.types:
+        request = parse(server.release, type_, params, strict=True)
+        page = await reader.find(type_, Query(to_mongo(request.filter, server.release), limit=20))
+        if page.items:
+            return page.items
+    return []
+
+
+def _literal(text: str) -> str:
+    for sign in ("\\", ",", "|", "$"):
+        text = text.replace(sign, "\\" + sign)
+    return text
+
+
+async def _backward(
+    server: Server, reader: Reader, revincludes: Iterable[Include], page: Sequence[Version], most: int
+) -> list[Version]:
+    by_type: dict[str, list[str]] = {}
+    for version in page:
+        by_type.setdefault(version.type, []).append(version.id)
+    found: list[Version] = []
+    for include in revincludes:
+        for type_, ids in by_type.items():
+            node = referring(server.release, include, type_, ids, [server.base])
+            if node is not None:
+                where = to_mongo(await resolved(server, reader, node), server.release)
+                found.extend((await reader.find(include.source, Query(where, limit=most))).items)
+    return found
