@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import socket
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,13 +51,19 @@ async def test_an_unreachable_server_is_named_without_its_password(settings: Set
     assert time.monotonic() - began < 8
     assert "hunter2" not in str(caught.value)
     assert "user" not in str(caught.value)
+    await asyncio.sleep(0)
+    with warnings.catch_warnings():
+        # The driver leaves a socket open when it is closed in the middle of connecting.
+        warnings.simplefilter("ignore", ResourceWarning)
+        del caught
+        gc.collect()
 
 
 @pytest.mark.parametrize(
     "uri", ["http://x", "mongodb://", "mongodb://u:hunter2@h:port", "", "mongodb://h/?replicaSet="]
 )
 async def test_an_address_that_is_none_is_refused(settings: Settings, uri: str) -> None:
-    with pytest.raises(StartupError, match="not understood|cannot be") as caught:
+    with pytest.raises(StartupError, match=r"not understood|cannot be") as caught:
         await connect(settings, uri)
     assert "hunter2" not in str(caught.value)
 

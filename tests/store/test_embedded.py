@@ -20,6 +20,7 @@ from fhirserver.settings import Settings
 from fhirserver.store import datadir, embedded
 from fhirserver.store import mongod as program
 from fhirserver.store.client import connect
+from fhirserver.store.documents import Query
 from tests.store.things import body, patient, put
 
 OWNER = """
@@ -137,7 +138,10 @@ def test_ctrl_c_in_the_terminal_does_not_reach_mongod_first(tmp_path: Path) -> N
 
 
 def test_a_guard_ends_the_program_where_the_kernel_does_not(tmp_path: Path) -> None:
-    script = "import sys; sys.platform = 'darwin'; from fhirserver.store import launcher as l; sys.exit(l.main(0, sys.argv[1:]))"
+    script = (
+        "import sys; sys.platform = 'darwin'; from fhirserver.store import launcher; "
+        "sys.exit(launcher.main(0, sys.argv[1:]))"
+    )
     guard = subprocess.Popen(
         [
             sys.executable,
@@ -202,12 +206,20 @@ async def test_while_mongod_is_gone_the_store_is_unavailable(tmp_path: Path) -> 
     chosen = _settings(tmp_path)
     server = await asyncio.to_thread(embedded.start, chosen)
     store = await connect(chosen, server.uri)
-    await put(store, patient(), "1")
-    await asyncio.to_thread(server.stop)
-    for call in (store.read("Patient", "1"), put(store, patient(n=2), "1"), store.put_many([]), store.ping()):
-        with pytest.raises(Unavailable):
-            await call
-    await store.close()
+    try:
+        await put(store, patient(), "1")
+        await asyncio.to_thread(server.stop)
+        calls = [
+            store.read("Patient", "1"),
+            put(store, patient(n=2), "1"),
+            store.transact(lambda tx: put(tx, patient(n=2), "1")),
+            store.find("Patient", Query({})),
+            store.ping(),
+        ]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(o) for o in outcomes] == [Unavailable] * len(calls)
+    finally:
+        await store.close()
     with pytest.raises(Unavailable):
         await store.ping()
 
@@ -225,7 +237,7 @@ def test_damaged_data_are_told_in_plain_words(tmp_path: Path) -> None:
         pass
     (tmp_path / "WiredTiger.turtle").write_bytes(b"nonsense")
     (tmp_path / "WiredTiger.wt").write_bytes(b"nonsense" * 512)
-    with pytest.raises(StartupError, match="MongoDB could not start on .*damaged"):
+    with pytest.raises(StartupError, match=r"MongoDB could not start on .*damaged"):
         embedded.start(_settings(tmp_path))
     assert datadir.acquire(tmp_path) is not None
 
@@ -240,9 +252,9 @@ def test_a_directory_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     ("log", "words"),
     [
         ("", "it said nothing"),
-        ('{"s":"I","msg":"fine"}\n{"s":"E","msg":"Failed","attr":{"error":"No space left on device"}}', "the disk is full"),
+        ('{"s":"I","msg":"fine"}\n{"s":"E","msg":"F","attr":{"error":"No space left on device"}}', "the disk is full"),
         ('{"s":"F","msg":"Wrong mongod version","attr":{"error":"x"}}', "another version"),
-        ('{"s":"E","msg":"x","attr":{"error":{"code":98,"codeName":"DBPathInUse","errmsg":"Unable to lock the lock file"}}}',
+        ('{"s":"E","msg":"x","attr":{"error":{"code":98,"errmsg":"DBPathInUse: Unable to lock the lock file"}}}',
          "another mongod uses"),
         ("mongod: error while loading shared libraries: libcrypto.so.1.1", "does not run on this system"),
         ("{broken json", "{broken json"),
