@@ -1,0 +1,79 @@
+"""Measures works on both servers by turns, so that what slows the machine slows both."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass, field
+from itertools import islice
+from random import Random
+from statistics import median
+
+from bench import client, writes
+from bench.client import Ask, Timing
+from bench.data import SEED, Data
+from bench.servers import HOST, Running
+from bench.works import Work
+
+WARM_UP = 0.2
+"""Requests before the first round that are not counted, as a share of a round."""
+LOADERS = 4
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a work's rounds gave: resources or requests a second."""
+
+    work: str
+    target: float | None
+    at_least: float | None
+    reference: list[float] = field(default_factory=list)
+    ours: list[float] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float:
+        """The median of the rounds' ratios: the two sides of a round saw the same machine."""
+        return median(ours / reference for ours, reference in zip(self.ours, self.reference, strict=True))
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is reached; None without one."""
+        if self.target is not None:
+            return self.ratio >= self.target
+        return None if self.at_least is None else median(self.ours) >= self.at_least
+
+
+def load(data: Data, server: Running) -> Timing:
+    """Stores the data set through the server's own transactions."""
+    steps = [client.run(HOST, server.port, asks, LOADERS) for asks in writes.seeding(data)]
+    return Timing(len(data.stored), sum(step.seconds for step in steps), sum(step.busy for step in steps))
+
+
+def rounds(work: Work, data: Data, pair: tuple[Running, Running], count: int, requests: int) -> Result:
+    """The result of a work: `pair` is the floor and our server."""
+    result = Result(work.name, work.target, work.at_least)
+    number = max(work.connections, round(requests * work.share))
+    for at in range(-1, count):
+        share = number if at >= 0 else max(work.connections, round(number * WARM_UP))
+        # The floor goes first in one round and last in the next: neither has the other's leftovers always.
+        for server in pair if at % 2 == 0 else reversed(pair):
+            timing = _turn(work, data, server, at, share)
+            if at >= 0:
+                (result.reference if server is pair[0] else result.ours).append(timing.rate * work.unit)
+    return result
+
+
+def _turn(work: Work, data: Data, server: Running, at: int, number: int) -> Timing:
+    """One run; both servers get the same requests."""
+    asks = take(work, data, at, number)
+    gc.collect()
+    gc.disable()
+    try:
+        return client.run(HOST, server.port, asks, work.connections)
+    finally:
+        gc.enable()
+
+
+def take(work: Work, data: Data, at: int, number: int) -> list[Ask]:
+    """So many requests of a work, equal for equal rounds."""
+    rng = Random(f"{SEED} {work.name} {at}")
+    return list(islice(work.asks(data, rng, at), number))
