@@ -87,7 +87,7 @@ def cut(lines: list[str]) -> Sections:
             break
         bare = text.rstrip(":").casefold()
         lookalike = (key, bare) == _LOOKALIKE and not current
-        # Prose has headings of its own, such as 'Inclusion Criteria:'; the page's are in sentence case, without a colon.
+        # Prose has headings of its own ('Inclusion Criteria:'); the page's are in sentence case, without a colon.
         own = key in _PROSE and text != bare.capitalize()
         if bare in _HEADINGS and not lookalike and not own:
             key = _HEADINGS[bare]
