@@ -67,8 +67,8 @@ def test_nearly_all_criteria_have_their_side(bundles):
 
 def test_mapping_takes_milliseconds(records):
     sample = list(records.values())[::5]
-    start = time.perf_counter()
+    start = time.process_time()
     for data in sample:
         transaction(read(data), at=AT)
-    # A third of the rate measured on two shared cores: slow machines pass, a quadratic step does not.
-    assert len(sample) / (time.perf_counter() - start) > 100
+    # Processor time, a quarter of the rate measured: slow and busy machines pass, a quadratic step does not.
+    assert len(sample) / (time.process_time() - start) > 100
