@@ -1,0 +1,39 @@
+"""The application on a real mongod, called over ASGI by a client of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from fhirserver.app import create_app
+from fhirserver.settings import Settings
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+async def client(settings: Settings, mongodb_uri: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an empty server."""
+    app = create_app(settings, mongodb_uri)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url="http://test",
+            headers={"Accept": "application/fhir+json", "Content-Type": "application/fhir+json"},
+        ) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def patient() -> Json:
+    return {
+        "resourceType": "Patient",
+        "identifier": [{"system": "urn:example:mrn", "value": "0017"}],
+        "name": [{"family": "Müller", "given": ["Anna"]}],
+        "birthDate": "1980-02-29",
+    }
