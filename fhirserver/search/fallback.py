@@ -1,17 +1,17 @@
 """Expressions that the compiler does not know, evaluated by a full FHIRPath engine.
 
-The engine tells no types, so each value takes the type of its shape. https://hl7.org/fhirpath/N1/
+A value takes the type that its shape shows. https://hl7.org/fhirpath/N1/
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from fhirserver.resources.registry import Release
 from fhirserver.search import paths
-from fhirserver.search.paths import Branch, Compute, Where
+from fhirserver.search.paths import Branch, Compute
 
 _SHAPES: tuple[tuple[str, frozenset[str]], ...] = (
     ("CodeableConcept", frozenset({"coding"})),
@@ -50,43 +50,49 @@ def shape(value: Any, kind: str) -> str:
 @cache
 def _engine(release: Release, expression: str) -> Callable[[dict[str, Any], dict[str, Any]], list[Any]]:
     import fhirpathpy
+    from fhirpathpy.engine.nodes import ResourceNode
     from fhirpathpy.models import models
 
-    model = models["r5" if release == "R5" else "r4"]
-
-    def resolve(_: Any, references: list[Any]) -> list[dict[str, str]]:
+    def resolve(references: list[Any]) -> list[Any]:
+        """Stubs of the resources that are referred to: expressions ask for their type alone."""
         found = []
         for reference in references:
-            data = getattr(reference, "data", reference)
-            name = paths.reference_type(data, {})
+            name = paths.reference_type(getattr(reference, "data", reference), roots[-1])
             if name:
-                found.append({"resourceType": name})
+                found.append(ResourceNode.create_node({"resourceType": name}))
         return found
 
-    options = {"userInvocationTable": {"resolve": {"fn": lambda i: resolve(None, i), "arity": {0: []}}}}
-    compiled = fhirpathpy.compile(expression, model, options)
+    roots: list[dict[str, Any]] = [{}]
+    options = {"userInvocationTable": {"resolve": {"fn": resolve, "arity": {0: []}}}, "returnRawData": True}
+    compiled = fhirpathpy.compile(expression, models["r5" if release == "R5" else "r4"], options)
 
     def evaluate(focus: dict[str, Any], root: dict[str, Any]) -> list[Any]:
-        found: list[Any] = compiled(focus, {"resource": root})
+        roots.append(root)
+        try:
+            found: list[Any] = compiled(focus, {"resource": root})
+        finally:
+            roots.pop()
         return found
 
     return evaluate
 
 
 def branches(release: Release, expression: str, kind: str) -> paths.Branches:
-    """One branch a shape, each over the engine's values."""
-    evaluate = _engine(release, expression)
-
-    def compute(items: list[Any], root: dict[str, Any]) -> list[Any]:
-        return [value for item in items for value in evaluate(item, root)]
-
-    def looks(name: str) -> Callable[[Any, dict[str, Any]], bool]:
-        return lambda value, root: shape(value, kind) == name
-
-    names = dict.fromkeys([name for name, _ in _SHAPES] + ["boolean", "decimal", _OF_TEXT.get(kind, "string")])
-    return tuple(Branch((Compute(compute), Where(looks(name))), name) for name in names)
+    """One branch a type, each over the engine's values."""
+    names = dict.fromkeys(
+        [*(name for name, _ in _SHAPES), "boolean", "decimal", "string", _OF_TEXT.get(kind, "string")]
+    )
+    return tuple(Branch((Compute(partial(_of_type, release, expression, kind, name)),), name) for name in names)
 
 
-def evaluate(release: Release, expression: str, resource: dict[str, Any]) -> list[Any]:
-    """What the full engine finds in a resource."""
-    return _engine(release, expression)(resource, resource)
+def _of_type(
+    release: Release, expression: str, kind: str, wanted: str, items: list[Any], root: dict[str, Any]
+) -> list[Any]:
+    values = [value for item in items for value in evaluate(release, expression, item, root)]
+    return [value for value in values if shape(value, kind) == wanted]
+
+
+def evaluate(release: Release, expression: str, focus: dict[str, Any], root: dict[str, Any] | None = None) -> list[Any]:
+    """What the full engine finds below `focus`."""
+    found = _engine(release, expression)(focus, focus if root is None else root)
+    return [value for each in found if (value := getattr(each, "data", each)) is not None]

@@ -12,15 +12,19 @@ from decimal import Context, Decimal
 _CONTEXT = Context(prec=34, Emin=-6143, Emax=6144, clamp=1, traps=[])
 """IEEE 754 decimal128, which is what the database holds."""
 
-LOWEST = Decimal("-Infinity")
-HIGHEST = Decimal("Infinity")
+HIGHEST = Decimal((0, (9,) * 34, 6111))
+LOWEST = Decimal((1, (9,) * 34, 6111))
+"""The open ends: the largest numbers that a decimal128 holds, so that the index never holds an infinity."""
 
 _NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,4})?")
 
 
 def bounded(value: int | Decimal) -> Decimal:
     """The nearest decimal128."""
-    return _CONTEXT.plus(Decimal(value)).normalize(_CONTEXT)
+    found = _CONTEXT.plus(value if isinstance(value, Decimal) else Decimal(value))
+    if found.is_finite():
+        return found
+    return HIGHEST if found > 0 else LOWEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,6 @@ def read(text: str) -> Precise | None:
 
 def about(number: Precise) -> tuple[Decimal, Decimal]:
     """The closed range of 'ap': a tenth of the value to each side, at least the implicit precision."""
-    tenth = _CONTEXT.multiply(abs(number.value), Decimal("0.1"))
+    tenth = _CONTEXT.multiply(_CONTEXT.abs(number.value), Decimal("0.1"))
     low = min(number.low, _CONTEXT.subtract(number.value, tenth))
     return bounded(low), bounded(max(number.high, _CONTEXT.add(number.value, tenth)))

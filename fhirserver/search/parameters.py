@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from types import MappingProxyType
 from typing import Any
 
 from fhirserver.resources import registry
@@ -15,6 +16,16 @@ from fhirserver.search.syntax import NotUnderstood
 _EXACT = frozenset({"code", "id", "boolean", "uri", "url", "canonical", "oid", "uuid"})
 _SYSTEMLESS = _EXACT | {"string", "markdown", "integer", "positiveInt", "unsignedInt", "decimal"}
 _POINTS = frozenset({"instant", "decimal", "integer", "integer64", "unsignedInt", "positiveInt", "Money"})
+
+_KIND_OF: Mapping[str, Kind] = MappingProxyType(
+    {
+        **dict.fromkeys(("date", "dateTime", "instant", "Period", "Timing"), "date"),
+        **dict.fromkeys(("Quantity", "Age", "Duration", "Money", "Range"), "quantity"),
+        **dict.fromkeys(("decimal", "integer", "positiveInt", "unsignedInt"), "number"),
+        **dict.fromkeys(("Reference", "canonical"), "reference"),
+        **dict.fromkeys(("string", "markdown"), "string"),
+    }  # type: ignore[arg-type]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +125,12 @@ def _branches(release: Release, type_: str, expression: str, kind: str) -> paths
 
 
 def _component(release: Release, focus: str, url: str, expression: str) -> Parameter:
-    kind, targets = _by_url(release).get(url, ("token", frozenset()))
+    kind, targets = _by_url(release).get(url, (None, frozenset()))
+    branches = _branches(release, focus, expression, kind or "token")
+    if kind is None:  # The definition names a parameter that no type has: its values tell what it is.
+        kind = next((_KIND_OF[branch.type] for branch in branches if branch.type in _KIND_OF), "token")
     definition = registry.SearchParameter(url.rsplit("/", 1)[-1], kind, expression, url, "", targets)
-    return Parameter(release, focus, definition.code, kind, _branches(release, focus, expression, kind), definition)
+    return Parameter(release, focus, definition.code, kind, branches, definition)
 
 
 @cache

@@ -89,7 +89,7 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str, ba
     if fhirjson.is_id(reference) and parameter.types & _BY_ID:
         wanted = (modifier,) if modifier else tuple(sorted(types))
         forms = tuple(f"{base}{type_}/{reference}" for type_ in wanted for base in ("", *bases))
-        return Ref(forms if parameter.types <= _BY_ID else (*forms, reference))
+        return Ref((*forms, reference))
     literal = fhirjson.literal(reference)
     if literal is None:
         return Ref((reference,))
