@@ -16,13 +16,12 @@ from fhirserver.store.documents import BODY, HEAD, Stored, Version, history_id, 
 
 async def read(ctx: Context, type: str, id: str) -> Version | None:
     """The current version, also when it is a deletion; one round trip unless another process replaced it."""
-    collection = ctx.of(type)
     with ctx.translated():
         if ctx.newest(type, id):
-            head = await collection.find_one({"_id": id}, HEAD, session=ctx.session)
-            if head is None:
+            number = await ctx.number(type, id)
+            if number is None:
                 return None
-            if kept := ctx.kept(type, id, head["v"]):
+            if kept := ctx.kept(type, id, number):
                 return kept
         stored = await current(ctx, type, id)
         return await whole(ctx, type, id, stored) if stored else None

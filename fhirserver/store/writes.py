@@ -18,7 +18,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import Conflict
 from fhirserver.store import indexes, reads
 from fhirserver.store.context import Context
-from fhirserver.store.documents import HEAD, Put, Stored, Version, Written, superseded
+from fhirserver.store.documents import Put, Stored, Version, Written, superseded
 from fhirserver.store.versions import Step, check, deletion, is_unchanged, step
 
 _TRIES = 10
@@ -48,8 +48,8 @@ async def _likely(ctx: Context, item: Put) -> Written | None:
         return None
     current = Stored(kept.version, kept.at, False, kept.release, fhirjson.loads(kept.body))
     if is_unchanged(item, current):
-        head = await ctx.of(item.type).find_one({"_id": item.id}, HEAD, session=ctx.session)
-        return Written(kept, False, False) if head and head["v"] == kept.version else None
+        number = await ctx.number(item.type, item.id)
+        return Written(kept, False, False) if number == kept.version else None
     after = step(item, current)
     return _done(ctx, after) if await _replace(ctx, item.type, current, after) else None
 
