@@ -25,7 +25,7 @@ from fhirserver.resources.operation_outcome import outcome
 from fhirserver.store.store import Tx
 
 Merge = Callable[[Resource, Resource], Resource]
-"""What is written, given what is there and what was sent."""
+"""What is written of a study, given what is there and what was sent."""
 
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2}
 
@@ -49,7 +49,7 @@ async def transaction(
     """Carries out a transaction of writes alone.
 
     `keep_ids` lets a create or conditional update take the id that its resource proposes where nothing has that id
-    yet; `merge` says what becomes of a resource that is there already.
+    yet; `merge` says what becomes of a study that is there already.
     """
     asks = [ask(server, at, entry) for at, entry in enumerate(_entries(server, bundle))]
     await _accept(server, asks)
@@ -196,8 +196,12 @@ async def _write(
 
 
 async def _merge(tx: Tx, operations: dict[int, write.Operation], merge: Merge) -> None:
-    """Lets `merge` decide on every resource that is there already."""
-    puts = {at: put for at, put in operations.items() if isinstance(put, write.Put) and not put.create_only}
+    """Lets `merge` decide on every study that is there already."""
+    puts = {
+        at: put
+        for at, put in operations.items()
+        if isinstance(put, write.Put) and put.type == "ResearchStudy" and not put.create_only
+    }
     there = await tx.read_many([(put.type, put.id) for put in puts.values()])
     for at, put in puts.items():
         before = there.get((put.type, put.id))

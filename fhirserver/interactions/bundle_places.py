@@ -49,8 +49,8 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: set[str],
     wanted = [asked.criteria for asked in asks if asked.criteria is not None]
     matches = await conditional.matches(server, tx, [*wanted, *references.values()])
     await conditional.lock_absent(tx, [criteria for criteria in wanted if not matches[criteria]])
-    proposals = [asked.proposal for asked in asks if keep_ids]
-    taken = set(await tx.read_many([place for place in proposals if place])) if keep_ids else set()
+    unmatched = [asked.proposal for asked in asks if keep_ids and not (asked.criteria and matches[asked.criteria])]
+    taken = set(await tx.read_many([place for place in unmatched if place]))
     existing = await tx.read_many([(asked.type, matched[0]) for asked in asks if (matched := _kept(asked, matches))])
     places = Places({}, {})
     for asked in asks:
@@ -95,7 +95,7 @@ def _place(asked: Ask, ids: list[str], keep_ids: bool, taken: set[tuple[str, str
         return Kept(None)
     if proposal is None or (keep_ids and proposal in taken):
         return Target(asked.fresh, True)
-    return Target(proposal[1])
+    return Target(proposal[1], fresh=keep_ids)
 
 
 def _only(link: str, ids: list[str]) -> str:

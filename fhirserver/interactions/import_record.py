@@ -62,8 +62,6 @@ def _map(data: bytes, release: Release) -> tuple[Resource, tuple[Issue, ...]]:
 
 def _merge(before: Resource, after: Resource) -> Resource:
     """The record's study keeps the count of subjects enrolled here, unless the record has one of its own."""
-    if after["resourceType"] != "ResearchStudy":
-        return after
     counted = before.get("recruitment", {}).get("actualNumber")
     recruitment = after.get("recruitment")
     if counted is None or (recruitment and "actualNumber" in recruitment):

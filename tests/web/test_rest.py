@@ -223,7 +223,7 @@ async def test_decimals_come_back_digit_by_digit(client: httpx.AsyncClient) -> N
         (b"{", 400, None),
         (b"garbage" * 150_000, 400, None),
         (b"[" * 1_000_000, 400, None),
-        (b'{"resourceType":"Patient","contained":' + b'[{"resourceType":"Patient","contained":' * 60 + b"[]" + b"}]" * 60 + b"}", 400, None),
+        (b'{"resourceType":"Patient","contained":' * 70 + b"[]" + b"}" * 70, 400, None),
         (b'{"resourceType":"Patient","x":1}', 400, "Patient.x"),
         (b'{"resourceType":"Patient","active":"yes"}', 400, "Patient.active"),
         (b'{"resourceType":"Patient","gender":"robot"}', 422, "Patient.gender"),
