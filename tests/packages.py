@@ -53,7 +53,7 @@ def package(folder: str) -> Path:
 
 
 def examples(release: Release, step: int = 1) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(file name, resource) of the official examples, every `step`-th of each type, so that all types are among them."""
+    """(file name, resource) of the official examples, every `step`-th of each type so that all are among them."""
     seen: dict[str, int] = {}
     for path in sorted(package(EXAMPLES[release]).rglob("*.json")):
         kind = path.name.split("-", 1)[0]

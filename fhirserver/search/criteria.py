@@ -83,9 +83,10 @@ def parse(context: Context, name: str, value: str) -> Node:
 
 
 def _check(context: Context, value: str) -> None:
-    if any(ord(sign) < 32 or ord(sign) == 127 for sign in value + context.given):
+    if any(ord(sign) < 32 or ord(sign) == 127 or 0xD800 <= ord(sign) < 0xE000 for sign in value + context.given):
         raise BadRequest(
-            "A search parameter holds a control character.", expression=context.given.encode("unicode_escape").decode()
+            "A search parameter holds a control character or half of one.",
+            expression=context.given.encode("unicode_escape").decode(),
         )
     if not value.strip():
         raise BadRequest(f"'{context.given}' has no value: give one, or leave it out.", expression=context.given)

@@ -53,13 +53,15 @@ def _engine(release: Release, expression: str) -> Callable[[dict[str, Any], dict
     from fhirpathpy.engine.nodes import ResourceNode
     from fhirpathpy.models import models
 
+    stub: Any = ResourceNode
+
     def resolve(references: list[Any]) -> list[Any]:
         """Stubs of the resources that are referred to: expressions ask for their type alone."""
         found = []
         for reference in references:
             name = paths.reference_type(getattr(reference, "data", reference), roots[-1])
             if name:
-                found.append(ResourceNode.create_node({"resourceType": name}))
+                found.append(stub({"resourceType": name}, name))
         return found
 
     roots: list[dict[str, Any]] = [{}]

@@ -24,7 +24,7 @@ _KIND_OF: Mapping[str, Kind] = MappingProxyType(
         **dict.fromkeys(("decimal", "integer", "positiveInt", "unsignedInt"), "number"),
         **dict.fromkeys(("Reference", "canonical"), "reference"),
         **dict.fromkeys(("string", "markdown"), "string"),
-    }  # type: ignore[arg-type]
+    }
 )
 
 
@@ -125,10 +125,13 @@ def _branches(release: Release, type_: str, expression: str, kind: str) -> paths
 
 
 def _component(release: Release, focus: str, url: str, expression: str) -> Parameter:
-    kind, targets = _by_url(release).get(url, (None, frozenset()))
-    branches = _branches(release, focus, expression, kind or "token")
-    if kind is None:  # The definition names a parameter that no type has: its values tell what it is.
+    known = _by_url(release).get(url)
+    branches = _branches(release, focus, expression, known[0] if known else "token")
+    if known:
+        kind, targets = known
+    else:  # The definition names a parameter that no type has: its values tell what it is.
         kind = next((_KIND_OF[branch.type] for branch in branches if branch.type in _KIND_OF), "token")
+        targets = frozenset()
     definition = registry.SearchParameter(url.rsplit("/", 1)[-1], kind, expression, url, "", targets)
     return Parameter(release, focus, definition.code, kind, branches, definition)
 

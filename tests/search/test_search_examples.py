@@ -19,7 +19,6 @@ from fhirserver.search.parameters import Parameter, parameters
 from fhirserver.search.parse import parse
 
 
-
 def escaped(text: str) -> str:
     for sign in ("\\", ",", "$", "|"):
         text = text.replace(sign, "\\" + sign)
@@ -39,7 +38,12 @@ def queries(parameter: Parameter, type_: str, value: Any) -> Iterator[tuple[str,
                     yield "", escaped(each[:300])
                     yield "", escaped(each[:5]) if any(sign.isalnum() for sign in each[:5]) else escaped(each[:300])
                     yield ":exact", escaped(each)
-                    yield ":contains", escaped(each[len(each) // 3 :][:40]) if each[len(each) // 3 :][:40].strip(" .,") else escaped(each)
+                    yield (
+                        ":contains",
+                        escaped(each[len(each) // 3 :][:40])
+                        if each[len(each) // 3 :][:40].strip(" .,")
+                        else escaped(each),
+                    )
         case "reference":
             inner = value.get("reference") if type_ == "CodeableReference" else value
             if isinstance(inner, str):
@@ -91,14 +95,10 @@ def tokens(type_: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("release", "step"), [("R5", 24), ("R4", 60)])
-def test_every_value_finds_its_example(
-    release: registry.Release, step: int, shelves: Callable[[str], Shelf]
-) -> None:
+def test_every_value_finds_its_example(release: registry.Release, step: int, shelves: Callable[[str], Shelf]) -> None:
     shelf = shelves(f"examples_{release}")
-    batch: dict[str, dict[str, Any]] = {}
-    for name, resource in examples(release, step):
-        if resource["resourceType"] in registry.resource_types(release):
-            batch[name] = resource
+    types = registry.resource_types(release)
+    batch = {name: resource for name, resource in examples(release, step) if resource["resourceType"] in types}
     shelf.put(document(release, resource, name) for name, resource in batch.items())
     asked = 0
     for name, resource in batch.items():
@@ -109,12 +109,23 @@ def test_every_value_finds_its_example(
             seen = set()
             for kind, value in parameter.values(resource)[:3]:
                 for modifier, query in queries(parameter, kind, value):
-                    if (modifier, query) in seen or not query.strip() or "\n" in query or "\t" in query or "\r" in query:
+                    if (
+                        (modifier, query) in seen
+                        or not query.strip()
+                        or "\n" in query
+                        or "\t" in query
+                        or "\r" in query
+                    ):
                         continue
                     seen.add((modifier, query))
                     node = parse(release, type_, [(parameter.code + modifier, query)], strict=True).filter
                     assert matches(node, resource, release), (name, parameter.code, modifier, query)
-                    assert shelf.ids(And((Ids((name,)), node)), release) == [name], (name, parameter.code, modifier, query)
+                    assert shelf.ids(And((Ids((name,)), node)), release) == [name], (
+                        name,
+                        parameter.code,
+                        modifier,
+                        query,
+                    )
                     asked += 1
     assert asked > 800
 
@@ -128,6 +139,7 @@ def test_an_entry_holds_plain_values_only() -> None:
         assert all(isinstance(each, str) for each in found["t"])
         for each in found["x"]:
             assert {"k", "lo", "hi"} <= each.keys() <= {"k", "lo", "hi", "u"}
-            assert type(each["lo"]) is type(each["hi"]) and isinstance(each["lo"], datetime | Decimal)
+            assert type(each["lo"]) is type(each["hi"])
+            assert isinstance(each["lo"], datetime | Decimal)
         assert all(isinstance(each, str | datetime | Decimal) for each in found["s"].values())
         assert fhirjson.dumps(found["f"])

@@ -1,0 +1,90 @@
+"""No text of a client reaches MongoDB but as a literal: never as an operator, a field name, a pattern or a script."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import bson
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from fhirserver.errors import BadRequest
+from fhirserver.search.chains import leaves
+from fhirserver.search.mongo import to_mongo
+from fhirserver.search.parameters import parameters
+from fhirserver.search.parse import parse
+from fhirserver.store.codec import OPTIONS
+
+OPERATORS = {"$and", "$or", "$nor", "$in", "$nin", "$gt", "$gte", "$lt", "$lte", "$elemMatch", "$regex"}
+FIELDS = {"t", "x", "x.k", "k", "lo", "hi", "u", "at", "_id"}
+NAMES = [*parameters("R5", "Observation"), *parameters("R5", "Patient"), "_has:Group:member:code", "$where", "t", "x.k"]
+MODIFIERS = [
+    "",
+    ":exact",
+    ":contains",
+    ":not",
+    ":text",
+    ":below",
+    ":above",
+    ":missing",
+    ":identifier",
+    ":of-type",
+    ":$ne",
+]
+NASTY = [
+    "$where",
+    '{"$gt": ""}',
+    ".*",
+    "^a",
+    "(a+)+$",
+    "[$ne]",
+    "a|b|c",
+    "\\",
+    "a\\",
+    "a$b",
+    "1$2",
+    "\x00",
+    "ﬃ",
+    "eq",
+    "ge2013",
+    "\ud800",
+]
+VALUE = st.one_of(
+    st.text(max_size=20), st.lists(st.sampled_from(NASTY), max_size=3).map("".join), st.sampled_from(NASTY)
+)
+
+
+def check(value: Any, codes: set[str], pattern: bool = False) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            known = name in OPERATORS | FIELDS or (name.startswith("f.") and name[2:].removesuffix(":exact") in codes)
+            assert known, name
+            check(inner, codes, name == "$regex")
+    elif isinstance(value, list):
+        for each in value:
+            check(each, codes)
+    elif pattern:
+        literal = re.sub(r"\\(.)", "", value.removeprefix("^"))
+        assert re.fullmatch(r"[\w ]*", literal), value
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(
+    type_=st.sampled_from(["Observation", "Patient", "ValueSet", "ResearchStudy"]),
+    name=st.sampled_from(NAMES),
+    modifier=st.one_of(st.sampled_from(MODIFIERS), st.text(max_size=8)),
+    value=VALUE,
+)
+@example(type_="Patient", name="name", modifier=":contains", value="(a+)+$")
+@example(type_="Patient", name="name", modifier=":contains", value="a.*|^b")
+@example(type_="Patient", name="name", modifier="", value="z" * 150 + ".*")
+def test_filters_hold_literals_only(type_: str, name: str, modifier: str, value: str) -> None:
+    try:
+        node = parse("R5", type_, [(name + modifier, value)], strict=False).filter
+    except BadRequest:
+        return
+    if not leaves(node):
+        found = to_mongo(node, "R5")
+        check(found, set(parameters("R5", type_)))
+        bson.encode(found, codec_options=OPTIONS)
