@@ -22,13 +22,15 @@ table tbody td tfoot th thead tr tt u ul var
 _ELEMENTS = frozenset(_TAGS.split())
 _LINKS = frozenset(("href", "src", "cite", "longdesc", "usemap", "background"))
 _RUNS = re.compile(r"(?:java|vb|live)script:|data:(?!image/)", re.I)
-_STYLE_RUNS = re.compile(r"(?:java|vb)script:|expression\s*\(|@import|-moz-binding|behavior\s*:", re.I)
+_STYLE_RUNS = re.compile(r"(?:java|vb)script:|expression\s*\(|@import|-moz-binding|behavior:", re.I)
 _BLANKS = re.compile(r"[\x00-\x20]+")
 
 
 # What a plain narrative has none of; one that has any is read with the handlers below.
-_SUSPECTS = ("<!", "<?", "&#", "script:", "data:", "expression", "@import", "binding", "behavior")
-_HANDLER = re.compile(r"on\w+\s*=")
+_SUSPECTS = ("<!", "<?", "&#", "script:", "expression", "@import", "moz-binding", "behavior:")
+_LIKE_HANDLER = re.compile(r"on\w+\s*=\s*[\"']")
+_HANDLER = re.compile(r"[\s\"'/]on\w+\s*=\s*[\"']")
+_DATA = re.compile(r"[\"']\s*data:(?!image/)")
 _TAG = re.compile(r"<([^\s/>]+)")
 _HEAD = re.compile(rf"""<div(?:\s[^<>]*)?\sxmlns=["']{re.escape(NAMESPACE)}["'][^<>]*>""")
 _VISIBLE = re.compile(r">[^<]*[^<\s]|<img\b")
@@ -86,7 +88,12 @@ def _plain(text: str) -> bool:
     Well-formed text without '<!' and '<?' has a '<' nowhere but at a tag, so that the tags can be listed.
     """
     lower = text.lower()
-    if any(sign in lower for sign in _SUSPECTS) or _HANDLER.search(lower) or lower.count("xmlns") != 1:
+    if any(sign in lower for sign in _SUSPECTS) or lower.count("xmlns") != 1:
+        return False
+    # The first pattern is the fast one: it begins with letters that can be searched for.
+    if _LIKE_HANDLER.search(lower) and _HANDLER.search(lower):
+        return False
+    if "data:" in lower and _DATA.search(lower):
         return False
     if not _HEAD.match(text) or not _VISIBLE.search(text):
         return False
