@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from packages import examples
 from shelf import Shelf, document
 
 from fhirserver import fhirjson
@@ -17,6 +16,7 @@ from fhirserver.search.ast import And, Ids
 from fhirserver.search.match import matches
 from fhirserver.search.parameters import Parameter, parameters
 from fhirserver.search.parse import parse
+from tests.packages import examples
 
 
 def escaped(text: str) -> str:

@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 import pytest
-from packages import examples
 
 from fhirserver.resources import registry
 from fhirserver.resources.registry import RELEASES, Release
 from fhirserver.search import fallback, paths, syntax
 from fhirserver.search.parameters import build, parameters
+from tests.packages import examples
 
 
 @pytest.mark.parametrize("release", RELEASES)
