@@ -240,3 +240,12 @@ async def test_enroll_of_nobody_is_refused(ready: Store, settings: Settings) -> 
         await enrol.enroll(ready, settings, "R5", "s", parameters("nobody"))
     assert refused.value.issues[0].details == "subject-not-found"
     assert refused.value.issues[0].expression == ("Parameters.parameter[0]",)
+
+
+async def test_absolute_references_to_this_server_are_its_own(ready: Store, settings: Settings) -> None:
+    away = subject("p1") | {"study": {"reference": "https://trials.example.org/r5/ResearchStudy/s"}}
+    with pytest.raises(RuleViolation) as refused:
+        await write(ready, settings, "r1", away)
+    assert refused.value.issues[0].details == "study-not-local"
+    ours = settings.model_copy(update={"base_url": "https://trials.example.org"})
+    assert await write(ready, ours, "r1", away) == []
