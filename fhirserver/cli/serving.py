@@ -87,19 +87,20 @@ async def _prepare(chosen: Settings, uri: str, place: str) -> None:
 class _Announcing(uvicorn.Server):
     """Says where to look once it answers."""
 
-    place: str = ""
+    chosen: Settings
+    place: str
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            announce(self.place)
+            announce(self.chosen, self.place)
 
 
 def _run(chosen: Settings, uri: str, listener: socket.socket, place: str) -> None:
     options = {"log_level": chosen.log_level if chosen.log_level != "info" else "warning", "access_log": False}
     if chosen.workers == 1:
         server = _Announcing(uvicorn.Config(create_app(chosen, uri), **options))  # type: ignore[arg-type]
-        server.place = place
+        server.chosen, server.place = chosen, place
         server.run(sockets=[listener])
         return
     os.environ[MONGODB_URI] = uri
@@ -107,19 +108,26 @@ def _run(chosen: Settings, uri: str, listener: socket.socket, place: str) -> Non
         (f"FHIRSERVER_{name.upper()}", str(getattr(chosen, name))) for name in ("host", "port", "database", "data_dir")
     )
     config = uvicorn.Config("fhirserver.app:from_environment", factory=True, workers=chosen.workers, **options)  # type: ignore[arg-type]
-    announce(place)
+    announce(chosen, place)
     Multiprocess(config, [listener]).run()
 
 
-def announce(place: str) -> None:
+SEEDED = (
+    "curl '{r5}/ResearchStudy?identifier=NCT02083731&_include=ResearchStudy:protocol&_pretty=true'",
+    "curl '{r5}/Condition?code:text=Cytomegalovirus&_include=Condition:subject&_pretty=true'",
+    "curl '{r5}/ResearchStudy/NCT02083731/$enroll' -H 'Content-Type: application/fhir+json' -d "
+    """'{{"resourceType":"Parameters","parameter":[{{"name":"subject","valueReference":"""
+    """{{"reference":"Patient/mei-synthetic"}}}}]}}'""",
+)
+BARE = (
+    "curl '{r5}/metadata?_pretty=true'",
+    "fhirserver import RECORD.json",
+    "curl '{r5}/ResearchStudy?_pretty=true'",
+)
+
+
+def announce(chosen: Settings, place: str) -> None:
     """Where to look, and three lines to try."""
-    common.out.print(
-        f"fhirserver is ready at {place} (FHIR R5 at {place}/r5, Ctrl-C stops it). Try:\n"
-        f"  curl '{place}/r5/ResearchStudy?identifier=NCT02083731&_include=ResearchStudy:protocol&_pretty=true'\n"
-        f"  curl '{place}/r5/Patient?_count=3&_pretty=true'\n"
-        f"""  curl -X POST '{place}/r5/ResearchStudy/NCT02083731/$enroll' -H 'Content-Type: application/fhir+json' """
-        """-d '{"resourceType":"Parameters","parameter":[{"name":"subject","valueReference":"""
-        """{"reference":"Patient/PATIENT"}}]}'""",
-        soft_wrap=True,
-        markup=False,
-    )
+    lines = [line.format(r5=f"{place}/r5") for line in (SEEDED if chosen.seed else BARE)]
+    text = "\n  ".join([f"fhirserver is ready at {place} (FHIR R5 at {place}/r5; Ctrl-C stops it). Try:", *lines])
+    common.out.print(text, soft_wrap=True, markup=False)

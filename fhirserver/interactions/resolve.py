@@ -5,10 +5,12 @@ https://hl7.org/fhir/R5/search.html#chaining
 
 from __future__ import annotations
 
+from fhirserver import fhirjson
 from fhirserver.errors import TooCostly
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.search.ast import Chain, Has, Ids, Leaf, Member, Node
 from fhirserver.search.chains import leaves, referred, resolved_chain, resolved_has, substitute
+from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.mongo import to_mongo
 
 MOST = 20_000
@@ -29,6 +31,8 @@ async def _resolve(server: Server, reader: Reader, leaf: Leaf) -> Node:
             # A target may be a member of Groups: what the chain becomes can need another look.
             ids = await _ids(server, reader, target, inner)
             return await resolved(server, reader, resolved_chain(leaf, ids))
+        case Has(source=source, code=code, node=inner) if (source, code) == MEMBERS:
+            return resolved_has(await _members(server, reader, leaf.type, await _ids(server, reader, source, inner)))
         case Has(source=source, node=inner):
             rows = await _rows(server, reader, source, inner)
             postings = (posting for _, found in rows for posting in found)
@@ -50,6 +54,19 @@ async def _rows(server: Server, reader: Reader, type_: str, node: Node) -> list[
     rows = await reader.postings(type_, where, MOST + 1)
     _affordable(type_, len(rows))
     return rows
+
+
+async def _members(server: Server, reader: Reader, type_: str, groups: list[str]) -> list[str]:
+    """The ids of the members of one type of these Groups: they are kept apart from the Groups' postings."""
+    found: dict[str, None] = {}
+    for group in groups:
+        version = await reader.read("Group", group)
+        for member in fhirjson.loads(version.body).get("member", []) if version and not version.gone else []:
+            literal = fhirjson.literal(member.get("entity", {}).get("reference", ""))
+            if literal and literal.type == type_ and literal.base in (None, f"{server.base}/"):
+                found[literal.id] = None
+        _affordable("Group", len(found))
+    return list(found)
 
 
 def _affordable(type_: str, found: int) -> None:

@@ -48,11 +48,11 @@ class Running:
         self.url = f"{match[1]}/r5"
 
     def _until_ready(self, stdout: IO[str]) -> str:
-        lines = []
+        lines: list[str] = []
         for line in stdout:
             lines.append(line)
-            # The announcement ends with the third line to try.
-            if "$enroll" in line:
+            # Three lines to try follow the announcement.
+            if len(lines) > 3 and "is ready at" in lines[-4]:
                 break
         return "".join(lines)
 

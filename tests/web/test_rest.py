@@ -329,6 +329,21 @@ async def test_includes_bring_what_is_referred_to_and_what_refers(client: httpx.
     assert (await client.get("/r5/Patient?_has:Observation:subject:status=final")).json()["total"] == 1
 
 
+async def test_members_are_found_from_both_sides(client: httpx.AsyncClient, patient: Json) -> None:
+    for id_ in ("a", "b"):
+        await client.put(f"/r5/Patient/{id_}", json=patient | {"id": id_})
+    group = {"resourceType": "Group", "id": "g", "type": "person", "membership": "enumerated",
+             "member": [{"entity": {"reference": "Patient/a"}}]}  # fmt: skip
+    assert (await client.put("/r5/Group/g", json=group)).status_code == 201
+    assert (await client.get("/r5/Group?member=Patient/a")).json()["total"] == 1
+    assert (await client.get("/r5/Group?member=Patient/b")).json()["total"] == 0
+    assert (await client.get("/r5/Group?member.name=anna")).json()["total"] == 1
+    found = (await client.get("/r5/Patient?_has:Group:member:_id=g")).json()
+    assert [entry["resource"]["id"] for entry in found["entry"]] == ["a"]
+    included = (await client.get("/r5/Group?_id=g&_include=Group:member")).json()
+    assert [entry["resource"]["id"] for entry in included["entry"]] == ["g", "a"]
+
+
 async def test_the_capability_statement_names_every_type_and_its_parameters(client: httpx.AsyncClient) -> None:
     statement = (await client.get("/r5/metadata")).json()
     assert statement["fhirVersion"] == "5.0.0"
