@@ -63,7 +63,7 @@ def run(given: argparse.Namespace, folder: Path) -> None:
         print(f"{sizes}; {given.rounds} rounds of {given.requests} requests")
         for server in pair:
             loaded = measure.load(made, server)
-            print(f"loaded {server.name}: {loaded.rate:,.0f} resources/s")
+            print(f"loaded {server.name}:", ", ".join(f"{type} {rate:,.0f}/s" for type, rate in loaded.items()))
         print(report.heading(), flush=True)
         works = [work for work in WORKS if not given.only or work.name in given.only]
         for work in works:

@@ -9,8 +9,9 @@ from random import Random
 
 import msgspec
 
-from bench import resources
-from bench.resources import Finding, Person, Resource
+from bench import resources, trials
+from bench.elements import Resource, new_id
+from bench.resources import Finding, Person
 
 SEED = 20240229
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -105,16 +106,16 @@ def encode(resource: Resource) -> bytes:
 def generate(sizes: Sizes, seed: int = SEED) -> Data:
     """The data set: equal for equal sizes and seeds."""
     rng = Random(seed)
-    studies = [Study(resources.new_id(rng), f"NCT9{number:07d}") for number in range(sizes.studies)]
+    studies = [Study(new_id(rng), f"NCT9{number:07d}") for number in range(sizes.studies)]
     people = [resources.person(rng, number) for number in range(sizes.patients)]
     findings = [resources.finding(rng, rng.choice(people).id) for _ in range(sizes.observations)]
-    stored = [_stored(resources.study(rng, one.id, one.nct)) for one in studies]
+    stored = [_stored(trials.study(rng, one.id, one.nct)) for one in studies]
     stored.extend(_stored(resources.patient(rng, one)) for one in people)
     enrolled: list[Enrolled] = []
     for number in range(min(sizes.subjects, sizes.patients)):
         # Subjects of one study follow each other and are different patients: rules of enrolment have nothing to refuse.
         study = studies[number * sizes.studies // sizes.subjects]
-        subject = resources.subject(rng, study.id, people[number].id, number)
+        subject = trials.subject(rng, study.id, people[number].id, number)
         enrolled.append(Enrolled(subject["id"], study.id, people[number].id))
         stored.append(_stored(subject))
     stored.extend(_stored(resources.observation(rng, one)) for one in findings)

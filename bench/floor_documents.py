@@ -13,7 +13,7 @@ Document = dict[str, Any]
 Resource = dict[str, Any]
 
 decode: Callable[[bytes], Resource] = msgspec.json.Decoder(dict, float_hook=msgspec.Raw).decode
-_encode = msgspec.json.Encoder().encode
+_encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 
 def document(type: str, id: str, version: int, resource: Resource) -> Document:
@@ -68,7 +68,8 @@ def _renamed(params: dict[str, str]) -> Iterable[tuple[str, str]]:
 def _condition(type: str, name: str, value: str) -> Any:
     match name:
         case "name":
-            return re.compile("^" + re.escape(value.lower()))
+            # A string, for the driver gives a compiled pattern the flag 'u', with which MongoDB scans the whole index.
+            return {"$regex": "^" + re.escape(value.lower())}
         case "birthDate":
             return {"$gte": value, "$lt": value + "~"}
         case "date":
@@ -91,7 +92,8 @@ def searchset(base: str, url: str, type: str, found: Sequence[Document], include
 
 def _entry(base: str, type: str, one: Document, mode: bytes) -> bytes:
     url = f"{base}r5/{type}/{one['_id']}".encode()
-    return b'{"fullUrl":"' + url + b'","resource":' + one["b"] + b',"search":{"mode":"' + mode + b'"}}'
+    stored: bytes = one["b"]
+    return b'{"fullUrl":"' + url + b'","resource":' + stored + b',"search":{"mode":"' + mode + b'"}}'
 
 
 def transaction(body: bytes, new_id: Callable[[], str]) -> dict[str, list[Document]]:

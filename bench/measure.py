@@ -19,33 +19,51 @@ WARM_UP = 0.2
 LOADERS = 4
 
 
+@dataclass
+class Side:
+    """One server's rounds: resources or requests a second, and its processor time for one of them, in seconds."""
+
+    rates: list[float] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Result:
-    """What a work's rounds gave: resources or requests a second."""
+    """What a work's rounds gave, and the generator's share of a processor in each."""
 
     work: str
     target: float | None
     at_least: float | None
-    reference: list[float] = field(default_factory=list)
-    ours: list[float] = field(default_factory=list)
+    reference: Side = field(default_factory=Side)
+    ours: Side = field(default_factory=Side)
+    generator: list[float] = field(default_factory=list)
 
     @property
     def ratio(self) -> float:
         """The median of the rounds' ratios: the two sides of a round saw the same machine."""
-        return median(ours / reference for ours, reference in zip(self.ours, self.reference, strict=True))
+        return median(ours / floor for ours, floor in zip(self.ours.rates, self.reference.rates, strict=True))
+
+    @property
+    def cost_ratio(self) -> float | None:
+        """The floor's processor time over ours: what the ratio would be if nothing but the two processes counted."""
+        if not all([*self.ours.costs, *self.reference.costs]) or not self.reference.costs:
+            return None
+        return median(floor / ours for ours, floor in zip(self.ours.costs, self.reference.costs, strict=True))
 
     @property
     def met(self) -> bool | None:
         """Whether the target is reached; None without one."""
         if self.target is not None:
             return self.ratio >= self.target
-        return None if self.at_least is None else median(self.ours) >= self.at_least
+        return None if self.at_least is None else median(self.ours.rates) >= self.at_least
 
 
-def load(data: Data, server: Running) -> Timing:
-    """Stores the data set through the server's own transactions."""
-    steps = [client.run(HOST, server.port, asks, LOADERS) for asks in writes.seeding(data)]
-    return Timing(len(data.stored), sum(step.seconds for step in steps), sum(step.busy for step in steps))
+def load(data: Data, server: Running) -> dict[str, float]:
+    """Stores the data set through the server's own transactions; resources a second, by type."""
+    return {
+        type: number / client.run(HOST, server.port, asks, LOADERS).seconds
+        for type, number, asks in writes.seeding(data)
+    }
 
 
 def rounds(work: Work, data: Data, pair: tuple[Running, Running], count: int, requests: int) -> Result:
@@ -56,9 +74,13 @@ def rounds(work: Work, data: Data, pair: tuple[Running, Running], count: int, re
         share = number if at >= 0 else max(work.connections, round(number * WARM_UP))
         # The floor goes first in one round and last in the next: neither has the other's leftovers always.
         for server in pair if at % 2 == 0 else reversed(pair):
+            before = server.processor_time()
             timing = _turn(work, data, server, at, share)
             if at >= 0:
-                (result.reference if server is pair[0] else result.ours).append(timing.rate * work.unit)
+                side = result.reference if server is pair[0] else result.ours
+                side.rates.append(timing.rate * work.unit)
+                side.costs.append((server.processor_time() - before) / timing.requests / work.unit)
+                result.generator.append(timing.busy / timing.seconds)
     return result
 
 

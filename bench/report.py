@@ -12,12 +12,12 @@ from typing import Any
 
 from bench.measure import Result
 
-_WIDTHS = (22, 10, 10, 8, 12, 0)
+_WIDTHS = (22, 10, 10, 8, 8, 11, 0)
 
 
 def heading() -> str:
     """The line above the table's rows."""
-    return _line("work", "floor/s", "ours/s", "ratio", "at least", "")
+    return _line("work", "floor/s", "ours/s", "ratio", "cpu", "at least", "")
 
 
 def row(result: Result) -> str:
@@ -28,8 +28,9 @@ def row(result: Result) -> str:
     elif result.at_least is not None:
         wanted = f"{result.at_least:,.0f}/s"
     said = {True: "met", False: "NOT MET", None: ""}[result.met]
-    floor, ours = median(result.reference), median(result.ours)
-    return _line(result.work, f"{floor:,.0f}", f"{ours:,.0f}", f"{result.ratio:.2f}", wanted, said)
+    floor, ours = median(result.reference.rates), median(result.ours.rates)
+    cost = "–" if result.cost_ratio is None else f"{result.cost_ratio:.2f}"
+    return _line(result.work, f"{floor:,.0f}", f"{ours:,.0f}", f"{result.ratio:.2f}", cost, wanted, said)
 
 
 def _line(*cells: str) -> str:
@@ -38,9 +39,11 @@ def _line(*cells: str) -> str:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """How many targets are met."""
+    """How many targets are met, and what the load generator needed: near a whole processor it is what is measured."""
     judged = [result.met for result in results if result.met is not None]
-    return f"{sum(judged)} of {len(judged)} targets met"
+    busy = [share for result in results for share in result.generator]
+    generator = f"; the load generator took {median(busy):.0%} of a processor, {max(busy):.0%} at most" if busy else ""
+    return f"{sum(judged)} of {len(judged)} targets met{generator}"
 
 
 def write(file: Path, results: Iterable[Result], settings: dict[str, Any]) -> None:
@@ -49,9 +52,13 @@ def write(file: Path, results: Iterable[Result], settings: dict[str, Any]) -> No
     works = [
         {
             "work": one.work,
-            "floor_per_s": one.reference,
-            "ours_per_s": one.ours,
+            "floor_per_s": one.reference.rates,
+            "ours_per_s": one.ours.rates,
+            "floor_cpu_s": one.reference.costs,
+            "ours_cpu_s": one.ours.costs,
             "ratio": one.ratio,
+            "cpu_ratio": one.cost_ratio,
+            "generator_share": one.generator,
             "target_ratio": one.target,
             "target_per_s": one.at_least,
             "met": one.met,

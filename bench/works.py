@@ -10,7 +10,9 @@ from urllib.parse import quote
 from bench import checks, writes
 from bench.client import Ask
 from bench.data import Data
-from bench.resources import LOINC, MRN, REGISTRY
+from bench.elements import LOINC
+from bench.resources import MRN
+from bench.trials import REGISTRY
 
 CONNECTIONS = 16
 

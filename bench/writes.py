@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from random import Random
 
 from bench import checks, resources
 from bench.client import Ask
 from bench.data import Data, Stored, encode
-from bench.resources import Resource
+from bench.elements import Resource
 
 TOGETHER = 250
 """Resources of a loading transaction."""
@@ -68,11 +69,12 @@ def loading(stored: Sequence[Stored]) -> Ask:
     return Ask("POST", "/r5/", 200, checks.transaction(len(stored)), body)
 
 
-def seeding(data: Data) -> Iterator[list[Ask]]:
-    """The data set in steps: what a step refers to was stored by an earlier one."""
-    for types in (("ResearchStudy", "Patient"), ("ResearchSubject",), ("Observation",)):
-        chosen = [one for one in data.stored if one.type in types]
-        yield [loading(chosen[at : at + TOGETHER]) for at in range(0, len(chosen), TOGETHER)]
+def seeding(data: Data) -> Iterator[tuple[str, int, list[Ask]]]:
+    """The data set in steps of one type: what a step refers to was stored by an earlier one."""
+    for type, group in groupby(data.stored, lambda one: one.type):
+        chosen = list(group)
+        asks = [loading(chosen[at : at + TOGETHER]) for at in range(0, len(chosen), TOGETHER)]
+        yield type, len(chosen), asks
 
 
 def _without_id(resource: Resource) -> Resource:
