@@ -6,12 +6,15 @@ https://hl7.org/fhir/R5/http.html#read, #vread, #history
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from fhirserver.store import members
 from fhirserver.store.context import Context
 from fhirserver.store.documents import BODY, HEAD, Stored, Version, history_id, stored_of, version_of
+
+T = TypeVar("T")
 
 
 async def read(ctx: Context, type: str, id: str) -> Version | None:
@@ -65,7 +68,7 @@ async def read_many(ctx: Context, refs: Sequence[tuple[str, str]]) -> dict[tuple
         wanted.setdefault(type_, []).append(id_)
     found: dict[tuple[str, str], Version] = {}
     with ctx.translated():
-        works = [_read_type(ctx, type_, ids) for type_, ids in wanted.items()]
+        works = [partial(_read_type, ctx, type_, ids) for type_, ids in wanted.items()]
         for versions in await together(ctx, works):
             found.update({(v.type, v.id): v for v in versions if not v.gone})
     return {ref: found[ref] for ref in dict.fromkeys(refs) if ref in found}
@@ -74,7 +77,9 @@ async def read_many(ctx: Context, refs: Sequence[tuple[str, str]]) -> dict[tuple
 async def _read_type(ctx: Context, type: str, ids: list[str]) -> list[Version]:
     likely = [id_ for id_ in ids if ctx.newest(type, id_)]
     unlikely = sorted(set(ids) - set(likely))
-    heads, bodies = await together(ctx, [fetch(ctx, type, likely, HEAD), fetch(ctx, type, unlikely, BODY)])
+    heads, bodies = await together(
+        ctx, [partial(fetch, ctx, type, likely, HEAD), partial(fetch, ctx, type, unlikely, BODY)]
+    )
     found = [await whole(ctx, type, b["_id"], stored_of(b)) for b in bodies]
     moved = []
     for head in heads:
@@ -96,11 +101,11 @@ async def fetch(ctx: Context, type: str, ids: list[str], projection: dict[str, i
     return await cursor.to_list(None)
 
 
-async def together(ctx: Context, works: list[Any]) -> list[Any]:
-    """Awaits all, at the same time where that is allowed: a transaction takes one operation after the other."""
+async def together(ctx: Context, works: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Does all, at the same time where that is allowed: a transaction takes one operation after the other."""
     if ctx.session is None and len(works) > 1:
-        return await asyncio.gather(*works)
-    return [await work for work in works]
+        return await asyncio.gather(*(work() for work in works))
+    return [await work() for work in works]
 
 
 async def history(ctx: Context, type: str, id: str, *, limit: int, before: int | None = None) -> list[Version]:
