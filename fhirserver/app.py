@@ -8,22 +8,19 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 
-from fhirserver import __version__
 from fhirserver.settings import Settings
 from fhirserver.store.client import connect
 from fhirserver.store.store import Store
-from fhirserver.web import base, health, page
+from fhirserver.web.application import Application
 
 MONGODB_URI = "FHIRSERVER_INTERNAL_MONGODB_URI"
 """Where worker processes find the address of the mongod that their parent runs."""
 
 
-def create_app(settings: Settings, uri: str) -> FastAPI:
+def create_app(settings: Settings, uri: str) -> Application:
     """The application on the MongoDB at `uri`; it connects when it starts and closes when it stops."""
     opened: list[Store] = []
 
@@ -31,36 +28,16 @@ def create_app(settings: Settings, uri: str) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store = await connect(settings, uri)
         opened.append(store)
-        app.state.started = datetime.now(UTC)
         try:
             yield
         finally:
             opened.clear()
             await store.close()
 
-    app = FastAPI(
-        title="fhirserver", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
-    )
-
-    def store() -> Store:
-        return opened[0]
-
-    app.router.routes.extend(health.routes(store))
-    app.router.routes.extend(page.routes(store))
-    for mount in base.mounts(settings, store):
-        app.router.routes.append(mount)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"],
-            allow_headers=["*"],
-            expose_headers=["ETag", "Last-Modified", "Location", "Content-Location", "Warning"],
-        )
-    return app
+    return Application(settings, lambda: opened[0], lifespan)
 
 
-def from_environment() -> FastAPI:
+def from_environment() -> Application:
     """The application of a worker process: uvicorn calls it by name."""
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     return create_app(Settings(), os.environ[MONGODB_URI])

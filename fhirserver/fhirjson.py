@@ -25,7 +25,8 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _sorted_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"(\s*:)?')
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_ESCAPED_CONTROL = re.compile(rb"\\(?:[bf]|u00[01])")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -49,39 +50,54 @@ def loads_resource(data: bytes) -> Resource:
     kind = value.get("resourceType")
     if not isinstance(kind, str):
         raise Malformed("The body has no 'resourceType': send one FHIR resource.")
-    names = _check(value)
-    if names != sum(1 for match in _STRING.finditer(data) if match.group(1)):
-        name = _repeated_name(data)
-        raise Malformed(f"The property name '{name}' appears twice in one object: send it once.", expression=kind)
+    _check_depth(value)
+    written = dumps(value)
+    # Nearly every client writes as we do but for white space, and then nothing was lost in reading.
+    if written != msgspec.json.format(data, indent=-1):
+        _check_names(data, written, kind)
+    if _ESCAPED_CONTROL.search(data):
+        _check_strings(value)
     return value
 
 
-def _check(root: Resource) -> int:
-    """Counts the property names; refuses control characters and depth. Iterative, so that depth cannot hurt it."""
-    names = 0
-    control = _CONTROL.search
-    todo: list[tuple[Any, int]] = [(root, 1)]
+def _check_depth(value: Resource) -> None:
+    """Refuses nesting beyond MAX_DEPTH, level by level, so that depth cannot hurt the check itself."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for item in level
+            for child in (item.values() if type(item) is dict else item)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return
+    raise Malformed(f"The body is nested deeper than {MAX_DEPTH} levels.", code="too-long")
+
+
+def _check_names(data: bytes, written: bytes, kind: str) -> None:
+    """Refuses a name given twice: without the strings, a colon is left for each name."""
+    sent, understood = _STRING.sub(b"", data), _STRING.sub(b"", written)
+    if b"I" in understood or b"N" in understood:
+        raise Malformed("A number is outside the range of a FHIR decimal.", code="value")
+    if sent.count(b":") != understood.count(b":"):
+        name = _repeated_name(data)
+        raise Malformed(f"The property name '{name}' appears twice in one object: send it once.", expression=kind)
+
+
+def _check_strings(value: Any) -> None:
+    """Refuses control characters: bare ones are no JSON, so this is asked only where an escape may hide one."""
+    todo = [value]
     while todo:
-        value, depth = todo.pop()
-        if depth > MAX_DEPTH:
-            raise Malformed(f"The body is nested deeper than {MAX_DEPTH} levels.", code="too-long")
-        if isinstance(value, dict):
-            names += len(value)
-            children: Any = value.values()
-        else:
-            children = value
-        for child in children:
-            if isinstance(child, str):
-                if control(child):
-                    raise Malformed(
-                        "A string holds a control character; FHIR allows tab, carriage return and line feed only.",
-                        code="value",
-                    )
-            elif isinstance(child, dict | list):
-                todo.append((child, depth + 1))
-            elif isinstance(child, Decimal) and not child.is_finite():
-                raise Malformed("A number is outside the range of a FHIR decimal.", code="value")
-    return names
+        item = todo.pop()
+        if isinstance(item, dict):
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            todo.extend(item)
+        elif isinstance(item, str) and _CONTROL.search(item):
+            raise Malformed(
+                "A string holds a control character; FHIR allows tab, carriage return and line feed only.", code="value"
+            )
 
 
 def _repeated_name(data: bytes) -> str:

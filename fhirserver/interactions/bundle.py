@@ -18,7 +18,7 @@ from fhirserver.interactions import search, write
 from fhirserver.interactions.bundle_entry import Ask, ask, inside
 from fhirserver.interactions.bundle_places import Kept, resolve
 from fhirserver.interactions.read import read, vread
-from fhirserver.interactions.rewrite import by_full_url, conditional_references, rewrite
+from fhirserver.interactions.rewrite import conditional_references, rewrite
 from fhirserver.interactions.server import Server
 from fhirserver.resources import bundle as render
 from fhirserver.resources.operation_outcome import outcome
@@ -112,7 +112,7 @@ async def _get(server: Server, asked: Ask) -> render.Entry:
 
 
 async def _accept(server: Server, asks: Sequence[Ask]) -> None:
-    for asked in asks:
+    for number, asked in enumerate(asks, 1):
         if asked.resource is not None:
             try:
                 await write.accept(server, asked.type, asked.resource)
@@ -120,8 +120,9 @@ async def _accept(server: Server, asks: Sequence[Ask]) -> None:
                     write.named(asked.type, asked.id, asked.resource)
             except FhirError as error:
                 raise inside(error, asked.where) from None
-            # A large Bundle takes seconds to check: others are served in between.
-            await asyncio.sleep(0)
+            if number % 20 == 0:
+                # A large Bundle takes seconds to check: others are served in between.
+                await asyncio.sleep(0)
 
 
 async def _together(server: Server, asks: Sequence[Ask], bodies: bool) -> list[render.Entry]:
@@ -174,7 +175,6 @@ async def _write(
 
     async def work(tx: Tx) -> dict[int, write.Outcome]:
         places = await resolve(server, tx, asks, linked, keep_ids)
-        target = by_full_url(places.links)
         operations: dict[int, write.Operation] = {}
         outcomes: dict[int, write.Outcome] = {}
         for asked in asks:
@@ -184,7 +184,7 @@ async def _write(
             elif asked.resource is None:
                 operations[asked.at] = write.Remove(asked.type, place.id, asked.expected)
             else:
-                resource = rewrite(server.release, asked.resource, target)
+                resource = rewrite(server.release, asked.resource, places.links)
                 operations[asked.at] = write.Put(asked.type, place.id, resource, asked.expected, place.fresh)
         _once(operations)
         if merge is not None:

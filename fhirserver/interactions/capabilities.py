@@ -5,7 +5,6 @@ https://hl7.org/fhir/R5/capabilitystatement.html
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from fhirserver import __version__, fhirjson
@@ -15,16 +14,17 @@ from fhirserver.interactions.server import Server
 from fhirserver.resources.registry import VERSIONS, resource_types
 from fhirserver.search.parameters import parameters
 
+_STARTED = fhirjson.now()
 _INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
 
 
-def statement(server: Server, started: datetime) -> Resource:
-    """The CapabilityStatement of this base; `started` is when the server came up."""
+def statement(server: Server) -> Resource:
+    """The CapabilityStatement of this base; its date is when the server came up."""
     release = server.release
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
-        "date": fhirjson.instant(started),
+        "date": fhirjson.instant(_STARTED),
         "kind": "instance",
         "software": {"name": "fhirserver", "version": __version__},
         "implementation": {"description": "A FHIR server for clinical research", "url": server.base},

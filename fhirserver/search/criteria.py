@@ -5,6 +5,7 @@ https://hl7.org/fhir/R5/search.html#modifiers, #chaining, #has
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,6 +40,9 @@ class Unknown(BadRequest):
     """A parameter that the type does not have: whether that refuses the search is the client's preference."""
 
     kind = NotSupported.kind
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def parse(context: Context, name: str, value: str) -> Node:
 
 
 def _check(context: Context, value: str) -> None:
-    if any(ord(sign) < 32 or ord(sign) == 127 or 0xD800 <= ord(sign) < 0xE000 for sign in value + context.given):
+    if _CONTROL.search(value) or _CONTROL.search(context.given):
         raise BadRequest(
             "A search parameter holds a control character or half of one.",
             expression=context.given.encode("unicode_escape").decode(),

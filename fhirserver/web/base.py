@@ -7,90 +7,94 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from fhirserver.errors import FhirError, NotFound
+from fhirserver.errors import FhirError
 from fhirserver.interactions.server import Server
 from fhirserver.resources.registry import Release
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
+from fhirserver.web.dispatch import dispatch
+from fhirserver.web.negotiation import accept
 from fhirserver.web.responses import refusal
-from fhirserver.web.routes import routes
 
 log = logging.getLogger("fhirserver.web")
 
-BASES: dict[str, Release] = {"/r5": "R5", "/fhir": "R5"}
+BASES: MappingProxyType[str, Release] = MappingProxyType({"r5": "R5", "fhir": "R5"})
 
 
-def mounts(settings: Settings, store: Callable[[], Store]) -> list[Mount]:
-    """One mount a base; `store` is asked at each request, since it opens when the server starts."""
-    return [Mount(path, app=Guard(_router(path, release, settings, store))) for path, release in BASES.items()]
+class Base:
+    """One FHIR base as an ASGI application; whatever goes wrong in it is answered by an OperationOutcome."""
 
-
-def _router(path: str, release: Release, settings: Settings, store: Callable[[], Store]) -> Router:
-    fixed = f"{settings.base_url.rstrip('/')}{path}" if settings.base_url else None
-    known: dict[str, Server] = {}
-
-    def at(request: Request) -> Server:
-        origin = fixed or f"{request.scope['scheme']}://{_host(request)}{path}"
-        server = known.get(origin)
-        if server is None or server.store is not store():
-            if len(known) > 100:
-                known.clear()
-            server = known[origin] = Server(settings, store(), release, origin)
-        return server
-
-    return Router(routes(at), redirect_slashes=False, default=_nowhere)
-
-
-def _host(request: Request) -> str:
-    host, port = request.scope.get("server") or ("localhost", None)
-    header = request.headers.get("host", "")
-    # A Host header that is no host name must not reach links.
-    if header and all(sign.isalnum() or sign in ".-:[]_" for sign in header):
-        return header
-    return f"{host}:{port}" if port else str(host)
-
-
-async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
-    raise NotFound("There is no such address here: see /metadata for what this server does.", code="not-found")
-
-
-class Guard:
-    """Turns whatever a base raises into an OperationOutcome."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, name: str, release: Release, settings: Settings, store: Callable[[], Store]) -> None:
+        self._path = f"/{name}"
+        self._release = release
+        self._settings = settings
+        self._store = store
+        self._fixed = settings.base_url.rstrip("/") if settings.base_url else None
+        self._servers: dict[str, Server] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         started = False
 
-        async def watch(message: dict[str, object]) -> None:
+        async def watch(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
+            started = True
             await send(message)
 
         try:
-            await self.app(scope, receive, watch)  # type: ignore[arg-type]
+            answer = await self._answer(Request(scope, receive))
         except FhirError as error:
-            answer: Response = refusal(error)
+            answer = refusal(error)
         except Exception as error:
-            # The message may hold a patient's data: the log gets the place alone.
-            log.error("unexpected %s in %s", type(error).__name__, _where(error))
-            answer = refusal(FhirError("The server failed on this request; its log says where."))
-        else:
-            return
-        if not started:
-            await answer(scope, receive, send)
+            answer = _failed(error)
+        try:
+            await answer(scope, receive, watch)
+        except Exception as error:
+            if started:
+                raise
+            await _failed(error)(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.scope["path"][len(self._path) :]
+        handler, request.scope["path_params"] = dispatch(request.method, path)
+        accept(request, self._release)
+        return await handler(request, self._server(request))
+
+    def _server(self, request: Request) -> Server:
+        """The server as this request addresses it, which its links are to name."""
+        origin = self._fixed or f"{request.scope['scheme']}://{_host(request)}"
+        store = self._store()
+        server = self._servers.get(origin)
+        if server is None or server.store is not store:
+            if len(self._servers) > 100:
+                self._servers.clear()
+            server = self._servers[origin] = Server(self._settings, store, self._release, origin + self._path)
+        return server
+
+
+def _host(request: Request) -> str:
+    header = request.headers.get("host", "")
+    # A Host header that is no host name must not reach links.
+    if header and all(sign.isalnum() or sign in ".-:[]_" for sign in header):
+        return header
+    host, port = request.scope.get("server") or ("localhost", None)
+    return f"{host}:{port}" if port else str(host)
+
+
+def _failed(error: Exception) -> Response:
+    # The message may hold a patient's data: the log gets the place alone.
+    log.error("unexpected %s in %s", type(error).__name__, _where(error))
+    return refusal(FhirError("The server failed on this request; its log says where."))
 
 
 def _where(error: BaseException) -> str:
-    """File and line of the innermost frames of ours, without values."""
+    """File and line of the innermost frames, without values."""
     places = []
     frame = error.__traceback__
     while frame is not None:

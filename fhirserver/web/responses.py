@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 import msgspec
 from starlette.requests import Request
@@ -30,6 +31,7 @@ def fhir(request: Request, body: bytes, status: int = 200, headers: dict[str, st
     return Response(body, status, headers, CONTENT_TYPE)
 
 
+@lru_cache(1024)
 def http_date(at: datetime) -> str:
     """An HTTP date, such as Sat, 01 Feb 2014 10:00:00 GMT."""
     return format_datetime(at.replace(microsecond=0), usegmt=True)

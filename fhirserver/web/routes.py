@@ -9,10 +9,9 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, MethodNotAllowed
+from fhirserver.errors import BadRequest
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, capabilities, enrol, import_record, search, write
 from fhirserver.interactions.history import history as read_history
@@ -28,7 +27,7 @@ Handler = Callable[[Request, Server], Awaitable[Response]]
 
 async def metadata(request: Request, server: Server) -> Response:
     """capabilities."""
-    return fhir(request, fhirjson.dumps(capabilities.statement(server, started=request.app.state.started)))
+    return fhir(request, fhirjson.dumps(capabilities.statement(server)))
 
 
 async def read(request: Request, server: Server) -> Response:
@@ -52,7 +51,7 @@ async def history(request: Request, server: Server) -> Response:
 
 async def search_type(request: Request, server: Server) -> Response:
     """search by GET."""
-    params = search.query_params(request.url.query)
+    params = search.query_params(_query(request))
     strict = negotiation.preferences(request).strict
     return fhir(request, await search.searchset(server, request.path_params["type"], params, strict=strict))
 
@@ -60,7 +59,7 @@ async def search_type(request: Request, server: Server) -> Response:
 async def search_post(request: Request, server: Server) -> Response:
     """search by POST: parameters of the URL and of the form together."""
     form = await negotiation.form(request, server.settings.max_body_mb)
-    params = [*search.query_params(request.url.query), *search.query_params(form)]
+    params = [*search.query_params(_query(request)), *search.query_params(form)]
     strict = negotiation.preferences(request).strict
     return fhir(request, await search.searchset(server, request.path_params["type"], params, strict=strict))
 
@@ -126,34 +125,11 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 )
 
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
 async def _body(request: Request, server: Server) -> Resource:
     negotiation.content(request, server.release)
     return fhirjson.loads_resource(await negotiation.body(request, server.settings.max_body_mb))
 
 
-def routes(at: Callable[[Request], Server]) -> list[Route]:
-    """Starlette routes of the table, one a path; `at` gives the server as the request addresses it."""
-    by_path: dict[str, dict[str, Handler]] = {}
-    for method, path, handler in ROUTES:
-        by_path.setdefault(path, {})[method] = handler
-    return [_route(path, handlers, at) for path, handlers in by_path.items()]
-
-
-def _route(path: str, handlers: dict[str, Handler], at: Callable[[Request], Server]) -> Route:
-    allowed = ", ".join(sorted(handlers))
-
-    async def answer(request: Request) -> Response:
-        server = at(request)
-        handler = handlers.get("GET" if request.method == "HEAD" else request.method)
-        if handler is None:
-            raise MethodNotAllowed(
-                f"{request.method} is not done at this address, which takes {allowed}.", headers={"Allow": allowed}
-            )
-        negotiation.accept(request, server.release)
-        return await handler(request, server)
-
-    # All methods reach us, so that the refusal of one is an OperationOutcome too.
-    return Route(path, answer, methods=list(METHODS))
+def _query(request: Request) -> str:
+    query: bytes = request.scope["query_string"]
+    return query.decode("latin-1")
