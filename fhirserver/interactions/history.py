@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fhirserver.errors import NotFound
-from fhirserver.interactions.server import Server, known_type
+from fhirserver.interactions.read import known
+from fhirserver.interactions.server import Server
 from fhirserver.store.documents import Version
 
 
@@ -22,7 +23,7 @@ class History:
 
 async def history(server: Server, type_: str, id_: str, *, count: int, before: int | None = None) -> History:
     """Versions with a number below `before` (all without it), deletions included."""
-    known_type(server, type_)
+    known(server, type_, id_)
     versions = await server.store.history(type_, id_, limit=count + 1, before=before)
     if not versions and before is None:
         raise NotFound(f"There is no {type_}/{id_} here, and there never was.")

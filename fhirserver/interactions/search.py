@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, quote
+from uuid import uuid4
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Issue
@@ -96,4 +97,4 @@ def _joined(query: str) -> str:
 
 def _outcome(issues: Sequence[Issue]) -> list[Entry]:
     """What was ignored, as an entry of its own."""
-    return [Entry(None, fhirjson.dumps(outcome(issues)), "outcome")] if issues else []
+    return [Entry(f"urn:uuid:{uuid4()}", fhirjson.dumps(outcome(issues)), "outcome")] if issues else []

@@ -29,11 +29,16 @@ class Server:
         return self if base == self.base else replace(self, base=base)
 
 
+def shown(text: str) -> str:
+    """What a client sent, short and without control characters, to be quoted in a sentence."""
+    return text[:80].encode("unicode_escape").decode() if not text[:80].isprintable() else text[:80]
+
+
 def known_type(server: Server, type_: str) -> None:
     """Refuses a type that the release does not have."""
     if type_ not in resource_types(server.release):
         raise NotFound(
-            f"FHIR {VERSIONS[server.release]} has no resource type '{type_}': see the CapabilityStatement at "
+            f"FHIR {VERSIONS[server.release]} has no resource type '{shown(type_)}': see the CapabilityStatement at "
             f"{server.base}/metadata.",
             code="not-supported",
         )

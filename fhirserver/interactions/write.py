@@ -15,6 +15,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import enrol
+from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.resources.validation import check
 from fhirserver.search.indexing import IndexEntry, entry
@@ -79,7 +80,7 @@ async def update(server: Server, type_: str, id_: str, resource: Resource, expec
 
 async def delete(server: Server, type_: str, id_: str, expected: int | None = None) -> Outcome:
     """Deletes the resource; it can be read as earlier versions still."""
-    known_type(server, type_)
+    known(server, type_, id_)
     return (await apply(server, [Remove(type_, id_, expected)]))[0]
 
 

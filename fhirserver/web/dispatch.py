@@ -23,8 +23,11 @@ class Row:
     handlers: dict[str, Handler] = field(default_factory=dict)
 
     def fits(self, segments: Segments) -> bool:
-        """Whether the fixed segments are these."""
-        return all(name is not None or own == given for own, name, given in zip(self.fixed, self.names, segments))  # noqa: B905
+        """Whether the fixed segments are these; a name with a $ is an operation's and no parameter."""
+        return all(
+            own == given if name is None else not given.startswith("$")
+            for own, name, given in zip(self.fixed, self.names, segments, strict=True)
+        )
 
 
 def _table() -> Mapping[int, list[Row]]:
@@ -66,4 +69,7 @@ def dispatch(method: str, path: str) -> tuple[Handler, dict[str, str]]:
         raise MethodNotAllowed(
             f"{method} is not done at this address, which takes {listed}.", headers={"Allow": listed}
         )
-    raise NotFound("There is no such address here: see /metadata for what this server does.")
+    raise NotFound(
+        "There is no such address or operation here: the CapabilityStatement at /metadata says what this server does.",
+        code="not-supported" if "$" in path else None,
+    )

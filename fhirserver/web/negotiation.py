@@ -92,6 +92,11 @@ def accept(request: Request, release: Release) -> None:
 
 def content(request: Request, release: Release) -> None:
     """Refuses a body that is not declared as JSON; one that is not declared at all is taken for JSON."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise UnsupportedMediaType(
+            f"A body encoded as '{encoding[:32]}' is not read here: send it as it is.", expression="Content-Encoding"
+        )
     header = request.headers.get("content-type")
     if not header:
         return
@@ -112,7 +117,8 @@ def content(request: Request, release: Release) -> None:
 
 async def body(request: Request, limit_mb: int) -> bytes:
     """The request's body, at most `limit_mb` MB of it; an empty one is refused."""
-    data = await _read(request, limit_mb)
+    # Some platforms begin UTF-8 with a byte order mark, which JSON does not know.
+    data = (await _read(request, limit_mb)).removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
         raise Malformed("The request has no body: send a FHIR resource.")
     return data

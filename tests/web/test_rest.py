@@ -124,6 +124,11 @@ async def test_a_history_pages_from_the_newest_version(client: httpx.AsyncClient
         ("GET", "/r5/patient", 404, "not-supported"),
         ("GET", "/r5/DomainResource/1", 404, "not-supported"),
         ("GET", "/r5/a/b/c/d", 404, "not-found"),
+        ("GET", "/r5/Patient/%00", 404, "not-found"),
+        ("GET", "/r5/%00/a", 404, "not-supported"),
+        ("DELETE", "/r5/Patient/a%20b", 404, "not-found"),
+        ("POST", "/r5/Patient/a/$nothing", 404, "not-supported"),
+        ("GET", "/r5/ResearchStudy/$enroll", 404, "not-supported"),
         ("PATCH", "/r5/Patient/none", 405, "not-supported"),
         ("DELETE", "/r5/metadata", 405, "not-supported"),
         ("GET", "/r5/", 405, "not-supported"),
@@ -181,6 +186,8 @@ async def test_a_client_gets_a_format_it_takes_or_a_refusal(
 async def test_a_body_in_another_format_is_refused(client: httpx.AsyncClient, patient: Json) -> None:
     xml = await client.post("/r5/Patient", content=b"<Patient/>", headers={"Content-Type": "application/fhir+xml"})
     assert xml.status_code == 415
+    packed = await client.post("/r5/Patient", json=patient, headers={"Content-Encoding": "gzip"})
+    assert packed.status_code == 415
     r4 = await client.post(
         "/r5/Patient", json=patient, headers={"Content-Type": "application/fhir+json; fhirVersion=4.0"}
     )
@@ -245,6 +252,18 @@ async def test_rubbish_is_refused_where_it_is_wrong(
     found = issue(answer)
     if expression:
         assert any(expression in place for each in answer.json()["issue"] for place in each["expression"]), found
+
+
+async def test_a_byte_order_mark_is_no_part_of_the_body(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/r5/Patient", content=b'\xef\xbb\xbf{"resourceType":"Patient"}')
+    assert answer.status_code == 201
+
+
+async def test_a_hundred_writers_of_one_resource_make_a_hundred_versions(client: httpx.AsyncClient) -> None:
+    bodies = [{"resourceType": "Patient", "id": "a", "language": f"x-{n}"} for n in range(100)]
+    answers = await asyncio.gather(*(client.put("/r5/Patient/a", json=body) for body in bodies))
+    assert sorted(answer.status_code for answer in answers) == [200] * 99 + [201]
+    assert sorted(int(answer.headers["etag"][3:-1]) for answer in answers) == list(range(1, 101))
 
 
 async def test_a_body_over_the_limit_is_refused_by_the_name_of_the_limit(client: httpx.AsyncClient) -> None:
