@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 
+from fhirserver import __version__
 from fhirserver.cli import records, resources, serving
-from fhirserver.cli.common import err
+from fhirserver.cli.common import err, out
 from fhirserver.errors import FhirError, StartupError
 
 app = typer.Typer(
@@ -20,6 +24,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback(invoke_without_command=True)
+def common(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """What stands before a command."""
+    if version:
+        out.print(f"fhirserver {__version__}")
+        raise typer.Exit
+
+
 app.command("serve")(serving.serve)
 app.command("import")(records.import_)
 app.command("map")(records.map_)
@@ -33,11 +47,19 @@ def main() -> None:
     try:
         app()
     except StartupError as error:
-        err.print(f"[red]fhirserver:[/red] {error}", soft_wrap=True)
+        _say(error)
         sys.exit(2)
     except FhirError as error:
-        err.print(f"[red]fhirserver:[/red] {error}", soft_wrap=True)
+        _say(error)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Who reads has seen enough ('fhirserver map FILE | head'); nothing must be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("stopped")
         sys.exit(130)
+
+
+def _say(error: Exception) -> None:
+    err.print(f"[red]fhirserver:[/red] {escape(str(error))}", soft_wrap=True)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fhirserver.errors import StartupError
+from fhirserver.errors import FhirError, StartupError
 from fhirserver.interactions.server import Server
 from fhirserver.settings import Settings
 from fhirserver.store import embedded
@@ -26,13 +26,15 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 Uri = Annotated[
-    str | None, typer.Option("--mongodb-uri", help="MongoDB to use. [default: a private mongod on the data directory]")
+    str | None,
+    typer.Option("--mongodb-uri", help="MongoDB to use.", show_default="a private mongod on the data directory"),
 ]
-Database = Annotated[str | None, typer.Option("--database", help="Name of the database. [default: fhirserver]")]
+Database = Annotated[str | None, typer.Option("--database", help="Name of the database.", show_default="fhirserver")]
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Directory of the private mongod's data. [default: .fhirserver]")
+    Path | None,
+    typer.Option("--data-dir", help="Directory of the private mongod's data.", show_default=".fhirserver"),
 ]
-Paths = Annotated[list[Path], typer.Argument(help="Files or folders.", metavar="PATH...")]
+Paths = Annotated[list[Path], typer.Argument(help="Files or folders.", metavar="PATH")]
 
 
 def settings(**given: object) -> Settings:
@@ -104,5 +106,8 @@ def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def complain(place: object, sentence: object) -> None:
-    """One failure on stderr."""
-    err.print(f"[red]{escape(str(place))}[/red]: {escape(str(sentence))}", soft_wrap=True)
+    """One failure on stderr; of a refusal every issue with the elements it is about."""
+    said = str(sentence)
+    if isinstance(sentence, FhirError):
+        said = "; ".join(f"{' '.join(each.expression)} {each.diagnostics}".strip() for each in sentence.issues)
+    err.print(f"[red]{escape(str(place))}[/red]: {escape(said)}", soft_wrap=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from fhirserver import fhirjson
 from fhirserver.cli import common
@@ -24,6 +24,9 @@ from fhirserver.resources.registry import Release
 ENDINGS = (".json", ".xml", ".txt", ".html", ".htm")
 AT_ONCE = 4
 """Records in the works at one time: enough to keep the database busy while the next one is mapped."""
+MOST = 40
+"""Kinds of fields that the report names."""
+_INDEX = re.compile(r"\[\d+\]")
 
 
 def import_(
@@ -67,18 +70,25 @@ def _report(imported: list[Imported], failed: int) -> None:
     left: Counter[str] = Counter()
     for one in imported:
         counts.update(one.counts)
-        left.update({(issue.expression or (issue.diagnostics,))[0] for issue in one.issues})
+        left.update({_INDEX.sub("[*]", (issue.expression or (issue.diagnostics,))[0]) for issue in one.issues})
     common.out.print(
         f"{len(imported)} records imported, {failed} failed: "
-        f"{counts['created']} resources created, {counts['updated']} updated, {counts['unchanged']} unchanged."
+        f"{counts['created']} resources created, {counts['updated']} updated, {counts['unchanged']} unchanged.",
+        soft_wrap=True,
     )
     if len(imported) == 1:
         common.out.print(f"The study is {imported[0].study}.")
     if left:
-        table = Table("not mapped", "records", title="What the records hold that has no place in FHIR here yet")
-        for place, records in left.most_common(40):
-            table.add_row(place, str(records))
-        common.out.print(table)
+        lines = [f"{records:>7}  {place}" for place, records in sorted(left.items(), key=_most_first)]
+        if len(lines) > MOST:
+            lines[MOST:] = [f"         and {len(lines) - MOST} more"]
+        heading = "Not mapped, for it has no place in the resources yet (records, field):"
+        common.out.print("\n".join([heading, *lines]), markup=False, soft_wrap=True)
+
+
+def _most_first(item: tuple[str, int]) -> tuple[int, str]:
+    place, records = item
+    return -records, place
 
 
 def map_(

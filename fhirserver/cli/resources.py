@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote, unquote, urlsplit
 
+import msgspec
 import typer
 
 from fhirserver import fhirjson
 from fhirserver.app import create_app
 from fhirserver.cli import common
 from fhirserver.cli.common import Database, DataDir, Paths, Uri
-from fhirserver.errors import FhirError
+from fhirserver.errors import FhirError, Malformed
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, write
 from fhirserver.interactions.server import Server
 
 TOGETHER = 250
-"""Resources of an NDJSON file that go into one transaction."""
+"""Resources that go into one transaction."""
 
 
 def load(
@@ -36,61 +40,100 @@ def load(
         raise typer.Exit(1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Resources of a file that are stored together, and where each stands in it."""
+
+    place: str
+    items: list[tuple[str, bytes]]
+
+
+class _Tally:
+    """How many resources were stored, and how many failures were said."""
+
+    stored = 0
+    failed = 0
+
+    def fail(self, place: object, sentence: object) -> None:
+        self.failed += 1
+        common.complain(place, sentence)
+
+
 async def _load_all(server: Server, paths: list[Path]) -> int:
-    failed = stored = 0
+    """Loads every file and prints the sum; the number of failures."""
+    tally = _Tally()
     with common.progress("loading", len(paths)) as advance:
         for path in paths:
-            for resources in _groups(path):
-                try:
-                    stored += await _store(server, resources)
-                except FhirError as error:
-                    failed += 1
-                    common.complain(path, error)
+            try:
+                for group in _groups(path):
+                    await _store(server, group, tally)
+            except OSError as error:
+                tally.fail(path, error.strerror or error)
             advance()
-    common.out.print(f"{stored} resources loaded from {len(paths)} files, {failed} failures.")
-    return failed
+    common.out.print(f"{tally.stored} resources loaded from {len(paths)} files, {tally.failed} failures.")
+    return tally.failed
 
 
-def _groups(path: Path) -> Iterator[list[bytes]]:
+def _groups(path: Path) -> Iterator[_Group]:
     """The resources of a file, as JSON, in groups that are stored together."""
     if path.suffix.lower() != ".ndjson":
-        yield [path.read_bytes()]
+        yield _Group(str(path), [(str(path), path.read_bytes())])
         return
-    group: list[bytes] = []
     with path.open("rb") as lines:
-        for line in lines:
-            if line.strip():
-                group.append(line)
-            if len(group) == TOGETHER:
-                yield group
-                group = []
-    if group:
-        yield group
+        numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+        while group := list(islice(numbered, TOGETHER)):
+            place = f"{path}:{group[0][0]}-{group[-1][0]}"
+            yield _Group(place, [(f"{path}:{number}", line) for number, line in group])
 
 
-async def _store(server: Server, group: list[bytes]) -> int:
-    resources = [fhirjson.loads_resource(data) for data in group]
-    if len(resources) == 1 and resources[0]["resourceType"] == "Bundle":
-        content = resources[0]
-        if content.get("type") in ("transaction", "batch"):
-            entries = await bundle.responses(server, content)
-            refused = [entry.response for entry in entries if entry.response and entry.response.status >= "400"]
-            for response in refused:
-                common.complain(response.status, _said(response.outcome))
-            if refused:
-                raise FhirError(f"{len(refused)} of {len(entries)} entries were refused.")
-            return len(entries)
-        if content.get("type") == "collection":
-            resources = [entry["resource"] for entry in content.get("entry", []) if "resource" in entry]
+async def _store(server: Server, group: _Group, tally: _Tally) -> None:
+    """Stores a group; what is wrong by itself is left out and named, the others are stored."""
     operations: list[write.Operation] = []
-    for resource in resources:
-        await write.accept(server, resource["resourceType"], resource)
-        given = resource.get("id")
-        operations.append(write.Put(resource["resourceType"], given or write.new_id(), resource, create_only=not given))
-    stored = 0
+    for place, data in group.items:
+        try:
+            resource = fhirjson.loads_resource(data)
+            if resource["resourceType"] == "Bundle" and resource.get("type") in ("transaction", "batch"):
+                await _process(server, place, resource, tally)
+                continue
+            operations += [await _put(server, each) for each in _collected(resource)]
+        except FhirError as error:
+            tally.fail(place, error)
     for start in range(0, len(operations), TOGETHER):
-        stored += len(await write.apply(server, operations[start : start + TOGETHER]))
-    return stored
+        try:
+            tally.stored += len(await write.apply(server, operations[start : start + TOGETHER]))
+        except FhirError as error:
+            tally.fail(group.place, error)
+
+
+async def _process(server: Server, place: str, content: Resource, tally: _Tally) -> None:
+    """A transaction succeeds or fails as a whole; of a batch each refused entry is named."""
+    for at, entry in enumerate(await bundle.responses(server, content)):
+        if entry.response and entry.response.status >= "400":
+            tally.fail(f"{place} entry[{at}]", f"{entry.response.status}: {_said(entry.response.outcome)}")
+        else:
+            tally.stored += 1
+
+
+def _collected(content: Resource) -> list[Resource]:
+    """The resources of a collection; any other resource is itself."""
+    if content["resourceType"] != "Bundle" or content.get("type") != "collection":
+        return [content]
+    entries = content.get("entry", [])
+    if not isinstance(entries, list):
+        raise Malformed("Bundle.entry is an array.", expression="Bundle.entry")
+    found = []
+    for at, entry in enumerate(entries):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+            raise Malformed(f"Bundle.entry[{at}] holds no resource: take it out.", expression=f"Bundle.entry[{at}]")
+        found.append(resource)
+    return found
+
+
+async def _put(server: Server, resource: Resource) -> write.Put:
+    await write.accept(server, resource["resourceType"], resource)
+    given = resource.get("id")
+    return write.Put(resource["resourceType"], given or write.new_id(), resource, create_only=not given)
 
 
 def _said(outcome: Resource | None) -> str:
@@ -116,8 +159,8 @@ def get(
 async def _answer(chosen: Any, uri: str, url_path: str) -> tuple[int, bytes]:
     """Calls the application as a web server would: https://asgi.readthedocs.io/en/latest/specs/www.html"""
     app = create_app(chosen, uri)
-    path, _, query = url_path.partition("?")
-    joined = "&".join(part for part in (query, "_pretty=true") if part) if "_pretty" not in query else query
+    parts = urlsplit(url_path)
+    path = unquote(parts.path)
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -125,8 +168,9 @@ async def _answer(chosen: Any, uri: str, url_path: str) -> tuple[int, bytes]:
         "method": "GET",
         "scheme": "http",
         "path": path if path.startswith("/") else f"/{path}",
-        "raw_path": path.encode(),
-        "query_string": joined.encode(),
+        "raw_path": quote(path).encode(),
+        # What a person types need not be percent-encoded; what is stays as it is.
+        "query_string": quote(parts.query, safe="%/?:@!$&'()*+,;=-._~|").encode(),
         "root_path": "",
         "headers": [(b"accept", b"application/fhir+json"), (b"host", f"{chosen.host}:{chosen.port}".encode())],
         "client": ("127.0.0.1", 0),
@@ -143,7 +187,10 @@ async def _answer(chosen: Any, uri: str, url_path: str) -> tuple[int, bytes]:
 
     async with app.router.lifespan_context(app):
         await app(scope, receive, send)
-    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    if b"json" in dict(sent[0]["headers"]).get(b"content-type", b"") and "_pretty=" not in parts.query:
+        body = msgspec.json.format(body, indent=2)
+    return sent[0]["status"], body
 
 
 def reindex(

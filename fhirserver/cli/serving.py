@@ -24,15 +24,17 @@ from fhirserver.settings import Settings
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. [default: 8000]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")
+    ] = None,
     mongodb_uri: Uri = None,
     database: Database = None,
     data_dir: DataDir = None,
-    workers: Annotated[int | None, typer.Option(help="Number of server processes. [default: 1]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of server processes.", show_default="1")] = None,
     seed: Annotated[
         bool | None,
-        typer.Option("--seed/--no-seed", help="Load the sample trials and patients once. [default: no-seed]"),
+        typer.Option("--seed/--no-seed", help="Load the sample trials and patients once.", show_default="no-seed"),
     ] = None,
 ) -> None:
     """Run the server; without --mongodb-uri it starts a private mongod of its own and stops it again."""
