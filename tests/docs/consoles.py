@@ -1,15 +1,15 @@
 """Console examples of the pages: found, run and compared.
 
-A block fenced as ```console is run. A line that begins with '$ ' is a command; the lines up to the next one are what it
-prints. '…' stands for any text, on a line of its own for any lines. '$ make serve' stands for the server that the test
-started: its output is what that server printed.
+A block fenced as ```console is run. A line that begins with '$ ' is a command, which lines that begin with '> ' go
+on with; the lines up to the next command are what it prints. '…' stands for any text, on a line of its own for any
+lines. '$ make serve' stands for the server that the test started: its output is what that server printed.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ADDRESS = "http://127.0.0.1:8000"
@@ -36,10 +36,13 @@ def examples(page: Path) -> list[Example]:
         for at, line in enumerate(block[1].splitlines()):
             if line.startswith("$ "):
                 found.append(Example(page.name, first + at, line[2:], ""))
+                continue
+            assert found, f"{page.name}:{first + at}: output without a command"
+            last = found.pop()
+            if line.startswith("> ") and not last.expected:
+                found.append(replace(last, command=f"{last.command}\n{line[2:]}"))
             else:
-                assert found, f"{page.name}:{first + at}: output without a command"
-                last = found.pop()
-                found.append(Example(last.page, last.line, last.command, f"{last.expected}{line}\n"))
+                found.append(replace(last, expected=f"{last.expected}{line}\n"))
     return found
 
 
