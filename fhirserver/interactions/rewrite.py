@@ -9,10 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import Release, resource_types, structure
 
 _LINKS = frozenset({"uri", "url", "oid", "uuid"})
+_FEW = 8
+"""Links that are looked for in the JSON text first, which is faster than a walk where there are none of them."""
 _NARRATIVE_LINK = re.compile(r"""((?:href|src)\s*=\s*)(["'])(.*?)\2""", re.DOTALL)
 
 Links = Mapping[str, str]
@@ -26,6 +29,10 @@ def rewrite(release: Release, resource: Resource, links: Links) -> Resource:
     """
     if not links:
         return resource
+    if len(links) <= _FEW:
+        text = fhirjson.dumps(resource)
+        if not any(fhirjson.dumps(link)[1:-1] in text for link in links):
+            return resource
 
     def visit(value: Any, path: list[str]) -> Any:
         """The value rewritten; the same object where nothing changes, which is nearly everywhere."""
@@ -94,6 +101,8 @@ def _is_link(release: Release, resource: Resource, path: list[str]) -> bool:
 def conditional_references(release: Release, resource: Resource) -> set[str]:
     """The references that are searches: Patient?identifier=…"""
     found: set[str] = set()
+    if b"?" not in fhirjson.dumps(resource):
+        return found
     types = resource_types(release)
     todo: list[Any] = [resource]
     while todo:

@@ -14,21 +14,13 @@ _PAIR = "pair"
 """Code of a finding that says: look at the array and its sibling '_name' together, see `settle`."""
 
 
-def lone(element: Element, step: str, single: Check) -> Check:
-    """The check of an element that is not repeated; `step` is its FHIRPath."""
-    name = element.name
-
-    def check(value: Any) -> Findings | None:
-        found = single(value)
-        if found is None:
-            return None
-        if type(value) is list:
-            return one("structure", f"'{name}' is not repeated: send one value, without an array.", step)
-        if value is None:
-            return one("structure", f"'{name}' is null: leave it out.", step)
-        return below(step, found)
-
-    return check
+def lone(element: Element, step: str, value: Any, findings: Findings) -> Findings:
+    """What is wrong with an element that is not repeated; `step` is its FHIRPath."""
+    if type(value) is list:
+        return one("structure", f"'{element.name}' is not repeated: send one value, without an array.", step)
+    if value is None:
+        return one("structure", f"'{element.name}' is null: leave it out.", step)
+    return below(step, findings)
 
 
 def array(element: Element, step: str, single: Check, *, pair: bool, sibling: bool = False) -> Check:

@@ -54,10 +54,12 @@ def shape(release: Release, name: str, strict: bool) -> Check:
     found = structure(release, name)
     if found is None:
         raise LookupError(f"no structure {name} in {release}")
-    checks = _element_checks(release, found, strict)
-    lookup = checks.get
+    checks = _Checks(release, found, strict)
     required = tuple(e.name for e in found.elements.values() if e.min and not e.choice)
-    choices = tuple((head, names, any(found.elements[n].min for n in names)) for head, names in found.choices.items())
+    choices = tuple(
+        (head, names, any(found.elements[n].min for n in names), frozenset(names).union(f"_{n}" for n in names))
+        for head, names in found.choices.items()
+    )
     is_extension = name == "Extension"
     # A resource may have its id alone, and so may the sibling of a primitive that has a value.
     lone_id = found.kind == "resource" or name == "Element"
@@ -69,11 +71,13 @@ def shape(release: Release, name: str, strict: bool) -> Check:
             return one("structure", "An object is never empty: give it content or leave the element out.")
         findings: Findings | None = None
         for key, item in value.items():
-            checked = lookup(key)
+            checked = checks[key]
             if checked is None:
                 bad: Findings | None = [Finding(f".{key[:64]}", "structure", unknown(release, name, key))]
             else:
                 bad = checked(item)
+                if bad is not None:
+                    bad = checks.told(key, item, bad)
             if bad is not None:
                 findings = findings or []
                 findings += bad
@@ -83,8 +87,9 @@ def shape(release: Release, name: str, strict: bool) -> Check:
             if key not in value and f"_{key}" not in value:
                 findings = findings or []
                 findings.append(Finding(f".{key}", "required", f"{name}.{key} is required: add it."))
-        if choices:
-            for head, names, needed in choices:
+        for head, names, needed, properties in choices:
+            # One property of a choice is right, and of two one may be the sibling of the other.
+            if (number := len(properties.intersection(value))) > 1 or (needed and not number):
                 bad = choice(value, name, head, names, needed)
                 if bad is not None:
                     findings = (findings or []) + bad
@@ -97,25 +102,42 @@ def shape(release: Release, name: str, strict: bool) -> Check:
     return check
 
 
-def _element_checks(release: Release, found: Structure, strict: bool) -> dict[str, Check]:
-    checks: dict[str, Check] = {}
-    sibling = _sibling(release, strict)
-    for element in found.elements.values():
-        simple = is_primitive(release, element.type)
-        step = f".{element.choice}.ofType({element.type})" if element.choice else f".{element.name}"
-        single = _single(release, found.name, element, strict)
-        checks[element.name] = (
-            array(element, step, single, pair=simple) if element.many else lone(element, step, single)
-        )
+class _Checks(dict[str, Check | None]):
+    """The check of each property, compiled when the property is first met: types refer to each other in circles.
+
+    What the check of an element that is not repeated finds, `told` puts in its place.
+    """
+
+    def __init__(self, release: Release, found: Structure, strict: bool) -> None:
+        # Whoever asked for the shape of a resource took its name from here.
+        super().__init__({"resourceType": _nothing} if found.kind == "resource" else {})
+        self._release, self._found, self._strict = release, found, strict
+        self._lone: dict[str, tuple[Element, str]] = {}
+
+    def __missing__(self, key: str) -> Check | None:
+        element = self._found.elements.get(key.removeprefix("_"))
+        if element is None:
+            return None  # not remembered: a client may think up any number of names
+        simple = is_primitive(self._release, element.type)
+        sibling = key != element.name
         # An id has no extensions, https://hl7.org/fhir/R5/element.html#id.
-        if simple and element.name != "id":
-            checks[f"_{element.name}"] = (
-                array(element, step, sibling, pair=True, sibling=True) if element.many else lone(element, step, sibling)
-            )
-    if found.kind == "resource":
-        # Whoever asked for this shape took its name from here.
-        checks["resourceType"] = _nothing
-    return checks
+        if sibling and (not simple or element.name == "id"):
+            return None
+        step = f".{element.choice}.ofType({element.type})" if element.choice else f".{element.name}"
+        if sibling:
+            made = shape(self._release, "Element", self._strict)
+        else:
+            made = _single(self._release, self._found.name, element, self._strict)
+        if element.many:
+            made = array(element, step, made, pair=simple, sibling=sibling)
+        else:
+            self._lone[key] = (element, step)
+        self[key] = made
+        return made
+
+    def told(self, key: str, item: Any, findings: Findings) -> Findings:
+        """The findings of a property, seen from the object that has it."""
+        return lone(*self._lone[key], item, findings) if key in self._lone else findings
 
 
 def _nothing(_value: Any) -> None:
@@ -136,7 +158,7 @@ def _single(release: Release, owner: str, element: Element, strict: bool) -> Che
     elif kind == "Resource":
         parts.append(_contained(release, strict) if element.name == "contained" else resource_check(release, strict))
     else:
-        parts.append(_later(release, kind, strict))
+        parts.append(shape(release, kind, strict))
     if strict:
         if element.valueset:
             bound = binding(release, kind, element.valueset)
@@ -163,21 +185,3 @@ def _both(parts: Sequence[Check]) -> Check:
     if len(parts) == 2:
         return check
     return _both((check, *parts[2:]))
-
-
-def _later(release: Release, name: str, strict: bool) -> Check:
-    """Types refer to each other in circles, so a shape is compiled when its first value comes."""
-    compiled: Check | None = None
-
-    def check(value: Any) -> Findings | None:
-        nonlocal compiled
-        if compiled is None:
-            compiled = shape(release, name, strict)
-        return compiled(value)
-
-    return check
-
-
-def _sibling(release: Release, strict: bool) -> Check:
-    """The object beside a primitive ('_birthDate'): its id and extensions."""
-    return _later(release, "Element", strict)

@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 
 from fhirserver.errors import Duplicate
 from fhirserver.store import groups, members, reads
+from fhirserver.store.codec import encoded
 from fhirserver.store.context import Context, RerunError
 from fhirserver.store.documents import BODY, Put, Stored, Written, stored_of, superseded
 from fhirserver.store.failures import is_duplicate
@@ -126,7 +127,7 @@ async def _write_type(ctx: Context, type: str, pairs: list[tuple[Stored | None, 
 
 async def keep_history(ctx: Context, old: list[dict[str, Any]]) -> None:
     """Puts superseded versions into history; a copy that a crashed write left there is no obstacle."""
-    changes = [({"_id": made.pop("_id")}, {"$setOnInsert": made}) for made in old]
+    changes = [({"_id": made.pop("_id")}, {"$setOnInsert": encoded(made)}) for made in old]
     if len(changes) == 1:
         await ctx.history.update_one(*changes[0], upsert=True, session=ctx.session)
     else:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from datetime import UTC
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
+import bson
 from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistry
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
 
 from fhirserver.errors import Unprocessable
 
@@ -28,9 +31,14 @@ _INT64 = range(-(2**63), 2**63)
 
 def to_decimal128(value: Decimal) -> Decimal128:
     """The same number with the same digits and exponent; Unprocessable when Decimal128 cannot hold it exactly."""
-    sign, digits, exponent = value.as_tuple()
+    return _decimal128(str(value))
+
+
+@lru_cache(maxsize=4096)
+def _decimal128(text: str) -> Decimal128:
+    # By its text, in which 1.0 and 1.00 differ; an index entry holds a measured value six times.
+    sign, digits, exponent = Decimal(text).as_tuple()
     if isinstance(exponent, str) or len(digits) > _DIGITS or not -_BIAS <= exponent <= _LARGEST_EXPONENT:
-        text = str(value)
         raise Unprocessable(
             f"The number {text if len(text) < 60 else text[:60] + '…'} cannot be stored exactly: "
             f"at most {_DIGITS} digits and an exponent from {-_BIAS} to {_LARGEST_EXPONENT} can be.",
@@ -75,6 +83,14 @@ OPTIONS: CodecOptions[Document] = CodecOptions(
     type_registry=TypeRegistry([_DecimalCodec(), _IntegerCodec()]), tz_aware=True, tzinfo=UTC, document_class=dict
 )
 """How every collection of ours encodes and decodes: Decimals, and datetimes in UTC."""
+
+
+def encoded(document: Document) -> RawBSONDocument:
+    """The document as the database takes it; integers beyond 64 bits as Decimals, which BSON can hold."""
+    try:
+        return RawBSONDocument(bson.encode(document, codec_options=OPTIONS))
+    except OverflowError:
+        return RawBSONDocument(bson.encode(_widened(document), codec_options=OPTIONS))
 
 
 def storable(value: Any) -> Any:

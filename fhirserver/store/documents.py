@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
-from fhirserver.store.codec import Document, storable
+from fhirserver.store.codec import Document
 
 
 class IndexEntry(Protocol):
@@ -147,11 +147,11 @@ def document(
     """The current document of a resource; without `resource` that of a deletion."""
     made: Document = {"_id": id, "v": version, "at": at, "gone": resource is None, "rel": release}
     if resource is not None:
-        made["r"] = storable(resource)
+        made["r"] = resource
     if members is not None:
         made["m"] = members
     if entry is not None and resource is not None:
-        made |= {"t": entry.t, "x": storable(entry.x), "s": storable(entry.s), "f": entry.f}
+        made |= {"t": entry.t, "x": entry.x, "s": entry.s, "f": entry.f}
     else:
         made |= {"t": [], "x": [], "s": {}, "f": {}}
     return made
@@ -167,7 +167,7 @@ def superseded(type: str, id: str, stored: Stored) -> Document:
         "rel": stored.release,
     }
     if stored.resource is not None:
-        made["r"] = storable(stored.resource)
+        made["r"] = stored.resource
     if stored.members is not None:
         made["m"] = stored.members
     return made

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from bson.raw_bson import RawBSONDocument
+
 from fhirserver import fhirjson
 from fhirserver.errors import Duplicate, PreconditionFailed
 from fhirserver.fhirjson import Resource
-from fhirserver.store.codec import Document
+from fhirserver.store.codec import Document, encoded
 from fhirserver.store.documents import Put, Stored, Version, document, stamped
 
 
@@ -19,7 +21,7 @@ from fhirserver.store.documents import Put, Stored, Version, document, stamped
 class Step:
     """The next version of a resource: the document to store, the version to serve."""
 
-    document: Document
+    document: RawBSONDocument
     version: Version
     created: bool
 
@@ -51,14 +53,14 @@ def step(item: Put, current: Stored | None, *, small: Resource | None = None, me
     stored = whole if small is None else stamped(small, item.type, item.id, number, at)
     made = document(item.id, number, at, item.release, stored, item.entry, members)
     version = Version(item.type, item.id, number, at, False, item.release, fhirjson.dumps(whole))
-    return Step(made, version, current is None or current.gone)
+    return Step(encoded(made), version, current is None or current.gone)
 
 
 def deletion(type: str, id: str, current: Stored) -> Step:
     """The version that says a resource is gone."""
     number, at = following(current)
     made = document(id, number, at, current.release, None, None)
-    return Step(made, Version(type, id, number, at, True, current.release, b""), False)
+    return Step(encoded(made), Version(type, id, number, at, True, current.release, b""), False)
 
 
 def following(current: Stored | None) -> tuple[int, datetime]:

@@ -17,6 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from fhirserver import fhirjson
 from fhirserver.errors import Conflict
 from fhirserver.store import indexes, reads
+from fhirserver.store.codec import encoded
 from fhirserver.store.context import Context
 from fhirserver.store.documents import Put, Stored, Version, Written, superseded
 from fhirserver.store.versions import Step, check, deletion, is_unchanged, step
@@ -101,7 +102,7 @@ async def _insert(ctx: Context, type: str, first: Step) -> bool:
 async def _replace(ctx: Context, type: str, current: Stored, after: Step) -> bool:
     id_ = after.version.id
     with contextlib.suppress(DuplicateKeyError):  # a writer before us put the same version there
-        await ctx.history.insert_one(superseded(type, id_, current))
+        await ctx.history.insert_one(encoded(superseded(type, id_, current)))
     done = await ctx.of(type).replace_one({"_id": id_, "v": current.version}, after.document)
     return done.matched_count == 1
 
