@@ -75,7 +75,8 @@ async def opened(chosen: Settings, uri: str) -> AsyncIterator[Server]:
     """An open R5 server."""
     store = await connect(chosen, uri)
     try:
-        yield Server(chosen, store, "R5", chosen.base_url or f"http://{chosen.host}:{chosen.port}/r5")
+        origin = chosen.base_url.rstrip("/") if chosen.base_url else f"http://{chosen.host}:{chosen.port}"
+        yield Server(chosen, store, "R5", f"{origin}/r5")
     finally:
         await store.close()
 

@@ -80,7 +80,7 @@ def _address(chosen: Settings, listener: socket.socket) -> str:
 
 
 async def _prepare(chosen: Settings, uri: str, place: str) -> None:
-    async with common.opened(chosen.model_copy(update={"base_url": f"{place}/r5"}), uri) as server:
+    async with common.opened(chosen.model_copy(update={"base_url": place}), uri) as server:
         await operations.publish(server)
         if chosen.seed:
             await seed_once(server)

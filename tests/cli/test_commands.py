@@ -318,6 +318,23 @@ def test_load_names_every_file_that_is_wrong(server: Beside, tmp_path: Path) -> 
     assert done.stdout.strip() == f"0 resources loaded from {len(WRONG)} files, {len(WRONG)} failures."
 
 
+def test_load_knows_its_own_address_by_the_setting(server: Beside, http: httpx.Client, tmp_path: Path) -> None:
+    entry = {
+        "resource": patient("addressed"),
+        "request": {"method": "PUT", "url": "https://me.example/r5/Patient/addressed"},
+    }
+    (tmp_path / "a.json").write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": [entry]}))
+    done = run(
+        "load",
+        str(tmp_path),
+        "--data-dir",
+        str(server.data_dir),
+        FHIRSERVER_BASE_URL="https://me.example/",
+    )
+    assert done.returncode == 0, done.stderr
+    assert http.get("/Patient/addressed").status_code == 200
+
+
 # --- get and reindex ----------------------------------------------------------------------------------------------
 
 
