@@ -335,6 +335,34 @@ def test_load_knows_its_own_address_by_the_setting(server: Beside, http: httpx.C
     assert http.get("/Patient/addressed").status_code == 200
 
 
+# --- not starting -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        (
+            ("get", "/r5/Patient", "--mongodb-uri", "mongodb://a:secret@127.0.0.1:1/"),
+            {},
+        ),
+        (("get", "/r5/Patient", "--mongodb-uri", "http://127.0.0.1:1/"), {}, "is not understood"),
+        (("get", "/r5/Patient", "--data-dir", "/proc/nothing"), {}, "The data directory /proc/nothing cannot be used"),
+        (("reindex",), {"FHIRSERVER_CACHE_MB": "some"}, "The setting 'cache_mb' (FHIRSERVER_CACHE_MB) is wrong"),
+        (("serve", "--port", "0", "--seed"), {"FHIRSERVER_SEED_DIR": "/nowhere"}, "There is no seed directory here"),
+    ],
+)
+def test_what_cannot_start_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], sentence: str
+) -> None:
+    place = {} if "--data-dir" in arguments else {"FHIRSERVER_DATA_DIR": str(tmp_path / "data")}
+    done = run(*arguments, **place, **environment)
+    assert done.returncode == 2
+    assert done.stderr.startswith("fhirserver: ")
+    assert sentence in done.stderr
+    assert "secret" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 # --- get and reindex ----------------------------------------------------------------------------------------------
 
 
@@ -357,10 +385,12 @@ def test_get_of_what_is_not_there_prints_the_outcome_and_fails(server: Beside) -
 
 
 def test_reindex_counts_every_current_resource(server: Beside, http: httpx.Client) -> None:
-    http.put("/Basic/kept", json={"resourceType": "Basic", "id": "kept", "code": {"text": "x"}}).raise_for_status()
+    weight = {"code": {"text": "weight"}, "status": "final", "valueQuantity": {"value": 6.30, "unit": "kg"}}
+    http.put("/Observation/kept", json={"resourceType": "Observation", "id": "kept"} | weight).raise_for_status()
     types = {entry["type"] for entry in http.get("/metadata").json()["rest"][0]["resource"]}
     totals = {type_: http.get(f"/{type_}?_summary=count").json()["total"] for type_ in sorted(types)}
     done = command(server, "reindex")
     assert done.returncode == 0
     assert done.stdout.strip() == f"{sum(totals.values())} resources indexed anew."
-    assert http.get("/Basic?_id=kept").json()["total"] == 1
+    for search in ("_id=kept", "value-quantity=6.3", "value-quantity=lt6.4||kg", "code:text=weight"):
+        assert http.get(f"/Observation?{search}").json()["total"] == 1, search
