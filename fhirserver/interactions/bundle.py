@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -91,6 +92,7 @@ def _refused(error: FhirError) -> render.Entry:
     return render.Entry(response=render.Response(_status(error.status), outcome=outcome(error.issues)))
 
 
+@cache
 def _status(code: int) -> str:
     return f"{code} {HTTPStatus(code).phrase}"
 

@@ -73,7 +73,7 @@ def ask(server: Server, at: int, entry: Any) -> Ask:
     if full_url is not None and not isinstance(full_url, str):
         raise Malformed("fullUrl is a string.", expression=f"{where}.fullUrl")
     try:
-        return _place(server, Ask(at, method, "", resource=resource, full_url=full_url), url, request)
+        return _ask(server, at, method, url, request, resource, full_url)
     except FhirError as error:
         raise inside(error, where) from None
 
@@ -96,39 +96,51 @@ def _below(place: str) -> str:
     return dot + rest
 
 
-def _place(server: Server, blank: Ask, url: str, request: Mapping[str, Any]) -> Ask:
+def _ask(
+    server: Server,
+    at: int,
+    method: str,
+    url: str,
+    request: Mapping[str, Any],
+    resource: Resource | None,
+    full_url: str | None,
+) -> Ask:
+    where = f"Bundle.entry[{at}]"
     if url.startswith(server.base + "/"):
         url = url[len(server.base) + 1 :]
     parts = urlsplit(url)
     if parts.scheme or parts.netloc:
         raise BadRequest(
             f"The url '{url[:200]}' is not of this server: write it relative to {server.base}.",
-            expression=f"{blank.where}.request.url",
+            expression=f"{where}.request.url",
         )
     segments = [segment for segment in parts.path.split("/") if segment]
     type_ = segments[0] if segments else ""
     known_type(server, type_)
     expected = None
     if request.get("ifMatch") is not None:
-        expected = version_of(str(request["ifMatch"]), f"{blank.where}.request.ifMatch")
-    found = replace(blank, type=type_, expected=expected, query=parts.query)
-    match blank.method, segments[1:]:
+        expected = version_of(str(request["ifMatch"]), f"{where}.request.ifMatch")
+    id_: str | None = None
+    version: str | None = None
+    criteria: Criteria | None = None
+    fresh = ""
+    match method, segments[1:]:
         case "GET", []:
-            return found
-        case "GET", [id_]:
-            return replace(found, id=id_)
+            pass
         case "GET", [id_, "_history", version]:
-            return replace(found, id=id_, version=version)
+            pass
+        case (("GET" | "PUT" | "DELETE"), [id_]):
+            pass
         case "POST", []:
-            criteria = request.get("ifNoneExist")
-            if criteria is not None:
-                return replace(found, criteria=Criteria(type_, str(criteria).lstrip("?")), fresh=write.new_id())
-            return replace(found, fresh=write.new_id())
-        case (("PUT" | "DELETE"), [id_]):
-            return replace(found, id=id_)
+            fresh = write.new_id()
+            given = request.get("ifNoneExist")
+            criteria = None if given is None else Criteria(type_, str(given).lstrip("?"))
         case (("PUT" | "DELETE"), []) if parts.query:
-            return replace(found, criteria=Criteria(type_, parts.query), fresh=write.new_id())
-    raise NotSupported(
-        f"{blank.method} {url[:200]} is no interaction that a Bundle can hold here.",
-        expression=f"{blank.where}.request.url",
-    )
+            fresh = write.new_id()
+            criteria = Criteria(type_, parts.query)
+        case _:
+            raise NotSupported(
+                f"{method} {url[:200]} is no interaction that a Bundle can hold here.",
+                expression=f"{where}.request.url",
+            )
+    return Ask(at, method, type_, id_, criteria, version, parts.query, resource, full_url, expected, fresh)

@@ -70,18 +70,18 @@ def entry(release: Release, resource: dict[str, Any]) -> IndexEntry:
 
 
 def _walk(children: dict[str, _Place], item: dict[str, Any], sink: Sink) -> None:
-    for name in children.keys() & item.keys() if len(children) < len(item) else item:
+    for name, value in item.items():
         place = children.get(name)
         if place is None:
             continue
-        value = item[name]
+        indexers, below = place.indexers, place.children
         for each in value if type(value) is list else (value,):
             if each is None:
                 continue
-            for indexer in place.indexers:
+            for indexer in indexers:
                 indexer(each, sink)
-            if place.children and type(each) is dict:
-                _walk(place.children, each, sink)
+            if below and type(each) is dict:
+                _walk(below, each, sink)
 
 
 @cache

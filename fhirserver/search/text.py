@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 TERM = 100
 """Characters of a normalised string that a posting holds."""
@@ -20,9 +21,17 @@ _OTHER = re.compile(r"[\W_]+")
 
 def normalise(text: str) -> str:
     """'Carreño-Quiñones' and 'carreno  quinones' are both 'carreno quinones'."""
+    # Names, cities and displays come again and again; what is long seldom does.
+    return _short(text) if len(text) <= SORT else _normalised(text)
+
+
+def _normalised(text: str) -> str:
     if text.isascii():
         return " ".join(text.translate(_ASCII).split())
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
     # Folding may compose or leave marks of its own ('İ'): once more, so that the result is a fixed point.
     plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     return _OTHER.sub(" ", plain).strip()
+
+
+_short = lru_cache(maxsize=8192)(_normalised)

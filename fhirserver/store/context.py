@@ -46,6 +46,20 @@ class Context:
     careful: bool = False
     collections: dict[str, AsyncCollection[Document]] = field(default_factory=dict)
 
+    def within(self, session: Session, careful: bool) -> Context:
+        """The same in a transaction that begins."""
+        return Context(
+            self.db,
+            self.cache,
+            self.queues,
+            self.search_timeout_ms,
+            self.prepared,
+            session,
+            {},
+            careful,
+            self.collections,
+        )
+
     def of(self, type: str) -> AsyncCollection[Document]:
         """The collection of a resource type."""
         found = self.collections.get(type)
@@ -67,12 +81,24 @@ class Context:
     @property
     def history(self) -> AsyncCollection[Document]:
         """Superseded versions of every type."""
-        return self.db["history"]
+        return self._named("history")
 
     @property
     def members(self) -> AsyncCollection[Document]:
         """Members of Groups."""
-        return self.db["members"]
+        return self._named("members")
+
+    @property
+    def locks(self) -> AsyncCollection[Document]:
+        """What transactions that must not run at the same time both touch."""
+        return self._named("locks")
+
+    def _named(self, name: str) -> AsyncCollection[Document]:
+        # Making a collection object costs more than most of what is done with it.
+        found = self.collections.get(name)
+        if found is None:
+            found = self.collections[name] = self.db[name]
+        return found
 
     def translated(self) -> AbstractContextManager[Any]:
         """Translates the driver's errors, but for those that decide whether a transaction is run again."""

@@ -28,15 +28,23 @@ class Queues:
     @contextlib.asynccontextmanager
     async def turn(self, things: Sequence[object]) -> AsyncIterator[None]:
         """Waits until it is our turn with all of `things`, which the caller gives in an order all callers keep."""
-        async with contextlib.AsyncExitStack() as stack:
+        if not things:
+            yield
+            return
+        joined: list[tuple[object, asyncio.Lock, list[None]]] = []
+        mine = 0
+        try:
             for thing in things:
                 lock, users = self._locks.setdefault(thing, (asyncio.Lock(), []))
                 users.append(None)
-                stack.callback(self._leave, thing, users)
-                await stack.enter_async_context(lock)
+                joined.append((thing, lock, users))
+                await lock.acquire()
+                mine += 1
             yield
-
-    def _leave(self, thing: object, users: list[None]) -> None:
-        users.pop()
-        if not users:
-            self._locks.pop(thing, None)
+        finally:
+            for at, (thing, lock, users) in enumerate(joined):
+                if at < mine:
+                    lock.release()
+                users.pop()
+                if not users:
+                    del self._locks[thing]

@@ -63,6 +63,8 @@ async def read_version(ctx: Context, type: str, id: str, version: int) -> Versio
 
 async def read_many(ctx: Context, refs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Version]:
     """The current versions of `refs` that exist and are not gone, in the order asked; one round trip a type."""
+    if not refs:
+        return {}
     wanted: dict[str, list[str]] = {}
     for type_, id_ in dict.fromkeys(refs):
         wanted.setdefault(type_, []).append(id_)

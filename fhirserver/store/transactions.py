@@ -11,7 +11,6 @@ import inspect
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from pymongo import UpdateOne, WriteConcern
@@ -32,6 +31,7 @@ PATIENCE_S = 30.0
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
 MAJORITY = WriteConcern("majority", j=True)
+_SNAPSHOT = ReadConcern("snapshot")
 
 
 async def transact(
@@ -49,7 +49,7 @@ async def transact(
             deadline = time.monotonic() + patience_s
             pause = _FIRST_PAUSE_S
             while True:
-                attempt = replace(ctx, session=session, written={}, careful=careful)
+                attempt = ctx.within(session, careful)
                 try:
                     return await _once(attempt, work, slots, deadline)
                 except RerunError as again:
@@ -72,7 +72,7 @@ async def transact(
 
 async def _once(ctx: Context, work: Callable[[Context], Awaitable[T]], slots: list[int], deadline: float) -> T:
     session = cast("Session", ctx.session)
-    begun = session.start_transaction(ReadConcern("snapshot"), MAJORITY, ReadPreference.PRIMARY)
+    begun = session.start_transaction(_SNAPSHOT, MAJORITY, ReadPreference.PRIMARY)
     if inspect.isawaitable(begun):  # PyMongo's is a coroutine, Motor's is not
         await begun
     try:
@@ -91,7 +91,7 @@ async def touch(ctx: Context, slots: list[int]) -> None:
     """Writes the lock documents first: whoever comes second fails at once, before it has done any work."""
     if not slots:
         return
-    collection = ctx.db["locks"]
+    collection = ctx.locks
     try:
         if len(slots) == 1:
             await collection.update_one({"_id": slots[0]}, {"$inc": {"n": 1}}, upsert=True, session=ctx.session)

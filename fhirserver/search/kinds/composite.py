@@ -18,6 +18,7 @@ from fhirserver.search import escapes, paths, text
 from fhirserver.search.kinds import date, number, quantity, ranges, reference, simple, string, terms, token, uri
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import Parameter
+from fhirserver.search.paths import Key
 from fhirserver.search.sink import Indexer, Sink, bounded
 
 MODIFIERS = ()
@@ -112,14 +113,18 @@ def indexer(parameter: Parameter) -> Indexer | None:
             branch,
             None if ranged is None else row[ranged],
             [(row[n], partial(_SUFFIXES[merged[n].kind], merged[n])) for n in order],
+            [names for component in row if (names := _begins(component))],
         )
         for branch, row in zip(parameter.branches, parameter.components, strict=True)
     )
 
     def index(_: Any, sink: Sink) -> None:
         root = sink.root
-        for branch, measured, equal in rows:
+        for branch, measured, equal, needed in rows:
             for item in paths.select(branch, root, root) if branch.steps else (root,):
+                # Most resources that have one part of a composite have another type of the other.
+                if type(item) is dict and any(names.isdisjoint(item) for names in needed):
+                    continue
                 spans = () if measured is None else _spans(measured, item, root)
                 if measured is not None and not spans:
                     continue
@@ -137,6 +142,13 @@ def indexer(parameter: Parameter) -> Indexer | None:
                         sink.x.extend({"k": mark + bounded(f"{code}|{each}"), **rest} for each in joined)
 
     return index
+
+
+def _begins(component: Parameter) -> frozenset[str]:
+    """The properties of which an item needs one to have any value of a component; none when that cannot be told."""
+    first = [branch.steps[:1] for branch in component.branches]
+    names = frozenset(step.name for steps in first for step in steps if isinstance(step, Key))
+    return names if all(steps and isinstance(steps[0], Key) for steps in first) else frozenset()
 
 
 def _values(component: Parameter, item: Any, root: dict[str, Any]) -> list[tuple[str, Any]]:
