@@ -341,11 +341,7 @@ def test_load_knows_its_own_address_by_the_setting(server: Beside, http: httpx.C
 @pytest.mark.parametrize(
     ("arguments", "environment", "sentence"),
     [
-        (
-            ("get", "/r5/Patient", "--mongodb-uri", "mongodb://a:secret@127.0.0.1:1/"),
-            {},
-        ),
-        (("get", "/r5/Patient", "--mongodb-uri", "http://127.0.0.1:1/"), {}, "is not understood"),
+        (("get", "/r5/Patient", "--mongodb-uri", "http://a:secret@127.0.0.1:1/"), {}, "is not understood"),
         (("get", "/r5/Patient", "--data-dir", "/proc/nothing"), {}, "The data directory /proc/nothing cannot be used"),
         (("reindex",), {"FHIRSERVER_CACHE_MB": "some"}, "The setting 'cache_mb' (FHIRSERVER_CACHE_MB) is wrong"),
         (("serve", "--port", "0", "--seed"), {"FHIRSERVER_SEED_DIR": "/nowhere"}, "There is no seed directory here"),
