@@ -55,6 +55,13 @@ def locks(before: Resource | None, after: Resource | None) -> list[str]:
     return sorted(found)
 
 
+def named(settings: Settings, subject: Resource) -> list[tuple[str, str]]:
+    """Type and id of the study and of the subject that a ResearchSubject names, where they are of this server."""
+    said = enrol_facts.enrolment(settings, subject)
+    found = [local.partition("/") for local in (said.local_study, said.local_subject) if local]
+    return [(type_, id_) for type_, _, id_ in found]
+
+
 async def subject_written(
     tx: Tx, settings: Settings, release: Release, before: Resource | None, after: Resource | None, *, today: str
 ) -> EnrolmentEffect:

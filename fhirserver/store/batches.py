@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import PyMongoError
 
 from fhirserver.errors import Duplicate
-from fhirserver.store import groups, members, reads
-from fhirserver.store.codec import encoded
+from fhirserver.store import groups, members, reads, superseding
 from fhirserver.store.context import Context, RerunError
-from fhirserver.store.documents import BODY, Put, Stored, Written, stored_of, superseded
+from fhirserver.store.documents import Put, Stored, Written, superseded
 from fhirserver.store.failures import is_duplicate
 from fhirserver.store.versions import Step, check, deletion, is_unchanged, step
 
@@ -59,11 +58,9 @@ async def _currents(ctx: Context, items: Sequence[Put]) -> dict[tuple[str, str],
     wanted: dict[str, list[str]] = {}
     for item in items:
         wanted.setdefault(item.type, []).append(item.id)
-    return {
-        (type_, found["_id"]): stored_of(found)
-        for type_, ids in wanted.items()
-        for found in await reads.fetch(ctx, type_, ids, BODY)
-    }
+    for type_, ids in wanted.items():
+        await reads.see(ctx, type_, ids)
+    return {key: found for type_, ids in wanted.items() for id_ in ids if (found := ctx.seen[key := (type_, id_)])}
 
 
 async def remove(ctx: Context, type: str, id: str, expected: int | None) -> Written | None:
@@ -85,12 +82,12 @@ async def remove(ctx: Context, type: str, id: str, expected: int | None) -> Writ
 async def write(ctx: Context, steps: dict[str, list[tuple[Stored | None, Step]]]) -> None:
     """Stores the next versions, superseded ones in history; within a transaction, where their order is free."""
     old = [superseded(type_, s.version.id, c) for type_, pairs in steps.items() for c, s in pairs if c is not None]
-    if old:
-        await keep_history(ctx, old)
+    superseding.keep(ctx, old)
     for type_, pairs in steps.items():
         await _write_type(ctx, type_, pairs)
         for _, after in pairs:
             ctx.keep(after.version)
+            ctx.seen[type_, after.version.id] = after.stored
 
 
 async def _write_type(ctx: Context, type: str, pairs: list[tuple[Stored | None, Step]]) -> None:
@@ -123,16 +120,6 @@ async def _write_type(ctx: Context, type: str, pairs: list[tuple[Stored | None, 
             ) from error
         # Something is there that a create did not expect, perhaps a deletion: run again and look first.
         raise RerunError from error
-
-
-async def keep_history(ctx: Context, old: list[dict[str, Any]]) -> None:
-    """Puts superseded versions into history; a copy that a crashed write left there is no obstacle."""
-    changes = [({"_id": made.pop("_id")}, {"$setOnInsert": encoded(made)}) for made in old]
-    if len(changes) == 1:
-        await ctx.history.update_one(*changes[0], upsert=True, session=ctx.session)
-    else:
-        operations: list[Any] = [UpdateOne(where, change, upsert=True) for where, change in changes]
-        await ctx.history.bulk_write(operations, session=ctx.session)
 
 
 def require(ctx: Context, types: set[str]) -> None:

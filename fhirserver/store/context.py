@@ -15,7 +15,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from fhirserver.store.cache import Cache
 from fhirserver.store.codec import Document
-from fhirserver.store.documents import Version
+from fhirserver.store.documents import Stored, Version
 from fhirserver.store.failures import translated
 from fhirserver.store.locks import Queues
 
@@ -34,7 +34,11 @@ class RerunError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Within a transaction `session` is set, and `written` holds what becomes known to others when it is committed."""
+    """Within a transaction `session` is set, and `written` holds what becomes known to others when it is committed.
+
+    `seen` holds what a transaction read or wrote itself, which is what its snapshot would show it again;
+    `superseded` is not in `history` yet, see there.
+    """
 
     db: AsyncDatabase[Document]
     cache: Cache
@@ -45,6 +49,8 @@ class Context:
     written: dict[tuple[str, str, int], Version] = field(default_factory=dict)
     careful: bool = False
     collections: dict[str, AsyncCollection[Document]] = field(default_factory=dict)
+    seen: dict[tuple[str, str], Stored | None] = field(default_factory=dict)
+    superseded: list[Document] = field(default_factory=list)
 
     def within(self, session: Session, careful: bool) -> Context:
         """The same in a transaction that begins."""

@@ -13,7 +13,7 @@ from typing import Any
 from fhirserver import fhirjson
 from fhirserver.errors import Gone, NotFound
 from fhirserver.fhirjson import Resource
-from fhirserver.store import batches, members, reads
+from fhirserver.store import batches, members, reads, superseding
 from fhirserver.store.alignment import align
 from fhirserver.store.codec import Document, storable
 from fhirserver.store.context import Context
@@ -150,9 +150,10 @@ async def _renew(
     if index:
         entry = _without_members(index(resource))
         changes |= {"t": entry.t, "x": storable(entry.x), "s": storable(entry.s), "f": entry.f}
-    await batches.keep_history(ctx, [superseded(TYPE, group, current)])
+    superseding.keep(ctx, [superseded(TYPE, group, current)])
     where = {"_id": group, "v": current.version}
     await ctx.of(TYPE).update_one(where, {"$set": changes}, session=ctx.session)
+    ctx.seen[TYPE, group] = Stored(version, at, False, release, resource, counts)
     return Membership(version, at, counts["count"], True)
 
 

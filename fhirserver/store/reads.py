@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from fhirserver.store import members
+from fhirserver.store import members, superseding
 from fhirserver.store.context import Context
 from fhirserver.store.documents import BODY, HEAD, Stored, Version, history_id, stored_of, version_of
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 async def read(ctx: Context, type: str, id: str) -> Version | None:
     """The current version, also when it is a deletion; one round trip unless another process replaced it."""
     with ctx.translated():
-        if ctx.newest(type, id):
+        if ctx.session is None and ctx.newest(type, id):
             number = await ctx.number(type, id)
             if number is None:
                 return None
@@ -32,8 +32,18 @@ async def read(ctx: Context, type: str, id: str) -> Version | None:
 
 async def current(ctx: Context, type: str, id: str) -> Stored | None:
     """The current document without its index terms."""
-    found = await ctx.of(type).find_one({"_id": id}, BODY, session=ctx.session)
-    return stored_of(found) if found else None
+    if ctx.session is None:
+        found = await ctx.of(type).find_one({"_id": id}, BODY)
+        return stored_of(found) if found else None
+    await see(ctx, type, [id])
+    return ctx.seen[type, id]
+
+
+async def see(ctx: Context, type: str, ids: Sequence[str]) -> None:
+    """Reads, within a transaction, those current documents that it has not seen yet."""
+    unseen = [id_ for id_ in ids if (type, id_) not in ctx.seen]
+    found = {found["_id"]: stored_of(found) for found in await fetch(ctx, type, unseen, BODY)}
+    ctx.seen.update({(type, id_): found.get(id_) for id_ in unseen})
 
 
 async def whole(ctx: Context, type: str, id: str, stored: Stored) -> Version:
@@ -54,6 +64,7 @@ async def read_version(ctx: Context, type: str, id: str, version: int) -> Versio
     if not 0 < version < 2**31:
         return None
     with ctx.translated():
+        await superseding.flush(ctx)
         # In this order: a version that is superseded between the two looks is found by the second.
         found = await collection.find_one({"_id": id, "v": version}, BODY, session=ctx.session)
         if found is None:
@@ -77,6 +88,9 @@ async def read_many(ctx: Context, refs: Sequence[tuple[str, str]]) -> dict[tuple
 
 
 async def _read_type(ctx: Context, type: str, ids: list[str]) -> list[Version]:
+    if ctx.session is not None:
+        await see(ctx, type, ids)
+        return [await whole(ctx, type, id_, stored) for id_ in ids if (stored := ctx.seen[type, id_])]
     likely = [id_ for id_ in ids if ctx.newest(type, id_)]
     unlikely = sorted(set(ids) - set(likely))
     heads, bodies = await together(
@@ -118,6 +132,7 @@ async def history(ctx: Context, type: str, id: str, *, limit: int, before: int |
         now = await read(ctx, type, id)
         if now is None:
             return []
+        await superseding.flush(ctx)
         end = now.version if before is None else min(before, now.version)
         found = [now] if before is None or before > now.version else []
         # A write that crashed half-way leaves its old version here and current: `end` leaves that one out.

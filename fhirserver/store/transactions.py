@@ -19,7 +19,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
 from fhirserver.errors import Conflict
-from fhirserver.store import indexes, locks
+from fhirserver.store import indexes, locks, superseding
 from fhirserver.store.context import Context, RerunError, Session
 from fhirserver.store.failures import is_commit_unknown, is_duplicate, is_transient, translated
 
@@ -78,6 +78,7 @@ async def _once(ctx: Context, work: Callable[[Context], Awaitable[T]], slots: li
     try:
         await touch(ctx, slots)
         result = await work(ctx)
+        await superseding.flush(ctx)
     except BaseException:
         await _abort(session)
         raise

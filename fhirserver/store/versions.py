@@ -19,9 +19,10 @@ from fhirserver.store.documents import Put, Stored, Version, document, stamped
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next version of a resource: the document to store, the version to serve."""
+    """The next version of a resource: the document to store, what will be read of it, the version to serve."""
 
     document: RawBSONDocument
+    stored: Stored
     version: Version
     created: bool
 
@@ -52,15 +53,22 @@ def step(item: Put, current: Stored | None, *, small: Resource | None = None, me
     whole = stamped(item.resource, item.type, item.id, number, at)
     stored = whole if small is None else stamped(small, item.type, item.id, number, at)
     made = document(item.id, number, at, item.release, stored, item.entry, members)
+    later = Stored(number, at, False, item.release, stored, members)
     version = Version(item.type, item.id, number, at, False, item.release, fhirjson.dumps(whole))
-    return Step(encoded(made), version, current is None or current.gone)
+    return Step(
+        encoded(made),
+        Stored(number, at, False, item.release, stored, members),
+        version,
+        current is None or current.gone,
+    )
 
 
 def deletion(type: str, id: str, current: Stored) -> Step:
     """The version that says a resource is gone."""
     number, at = following(current)
     made = document(id, number, at, current.release, None, None)
-    return Step(encoded(made), Version(type, id, number, at, True, current.release, b""), False)
+    gone = Stored(number, at, True, current.release, None)
+    return Step(encoded(made), gone, Version(type, id, number, at, True, current.release, b""), False)
 
 
 def following(current: Stored | None) -> tuple[int, datetime]:
