@@ -48,8 +48,10 @@ def _resource(server: Server, type_: str) -> dict[str, Any]:
         "versioning": "versioned-update",
         "readHistory": True,
         "updateCreate": True,
-        "conditionalCreate": False,
-        "conditionalUpdate": False,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "single",
     }
     known = [each for each in parameters(server.release, type_).values() if each.code != "_in"]
     references = [f"{type_}:{each.code}" for each in known if each.kind == "reference" and each.code != "_profile"]

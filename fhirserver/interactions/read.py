@@ -24,11 +24,11 @@ async def read(server: Server, type_: str, id_: str, *, within: Reader | None = 
     return present(server, await (within or server.store).read(type_, id_), f"{type_}/{id_}")
 
 
-async def vread(server: Server, type_: str, id_: str, version: str) -> Version:
+async def vread(server: Server, type_: str, id_: str, version: str, *, within: Reader | None = None) -> Version:
     """That version; NotFound if it never was, Gone if it is the deletion."""
     known(server, type_, id_)
     name = f"{type_}/{id_}/_history/{shown(version)}"
     # Ours are the numbers from 1; anything else never was a version.
     if not (version.isascii() and version.isdecimal() and not version.startswith("0") and len(version) < 10):
         raise NotFound(f"There is no {name} here.")
-    return present(server, await server.store.read_version(type_, id_, int(version)), name)
+    return present(server, await (within or server.store).read_version(type_, id_, int(version)), name)

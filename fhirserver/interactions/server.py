@@ -50,7 +50,7 @@ def present(server: Server, version: Version | None, name: str) -> Version:
         raise NotFound(f"There is no {name} here.")
     if version.gone:
         raise Gone(
-            f"{name} was deleted; its earlier versions are at {name}/_history.",
+            f"{name} was deleted; its earlier versions are at {version.type}/{version.id}/_history.",
             headers={"ETag": f'W/"{version.version}"'},
         )
     return version

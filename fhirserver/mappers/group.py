@@ -70,6 +70,7 @@ def _roster(id_: str, name: str, purpose: str) -> Resource:
         "type": "person",
         "membership": "enumerated",
         "name": name,
+        "quantity": 0,
     }
 
 

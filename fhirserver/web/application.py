@@ -10,16 +10,25 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhirserver import __version__
+from fhirserver.errors import NotFound
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
 from fhirserver.web import health, page
 from fhirserver.web.base import BASES, Base
+from fhirserver.web.responses import refusal
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 EXPOSED = ["ETag", "Last-Modified", "Location", "Content-Location", "Warning"]
+
+
+async def _nowhere(request: Request, error: Exception) -> Response:
+    bases = ", ".join(f"/{name}" for name in BASES)
+    return refusal(NotFound(f"There is no such address here: FHIR is at {bases}, a page for people at /."), request)
 
 
 class Application(FastAPI):
@@ -30,6 +39,7 @@ class Application(FastAPI):
             title="fhirserver", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
         )
         self.router.routes.extend([*health.routes(store), *page.routes(store)])
+        self.add_exception_handler(404, _nowhere)
         self._plain: dict[str, ASGIApp] = {
             name: Base(name, release, settings, store) for name, release in BASES.items()
         }

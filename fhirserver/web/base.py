@@ -47,10 +47,11 @@ class Base:
             started = True
             await send(message)
 
+        request = Request(scope, receive)
         try:
-            answer = await self._answer(Request(scope, receive))
+            answer = await self._answer(request)
         except FhirError as error:
-            answer = refusal(error)
+            answer = refusal(error, request)
         except Exception as error:
             answer = _failed(error)
         try:

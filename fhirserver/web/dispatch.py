@@ -64,6 +64,9 @@ def dispatch(method: str, path: str) -> tuple[Handler, dict[str, str]]:
             if handler is not None:
                 return handler, {name: part for name, part in zip(row.names, segments, strict=True) if name}
             allowed |= row.handlers.keys()
+            if not any(row.names):
+                # An address of its own, such as /metadata, is not also a type's.
+                break
     if allowed:
         listed = ", ".join(sorted(allowed))
         raise MethodNotAllowed(

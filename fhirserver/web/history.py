@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from fhirserver.errors import BadRequest
+from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.interactions.history import History
-from fhirserver.interactions.server import Server
+from fhirserver.interactions.server import Server, shown
 from fhirserver.resources.bundle import Entry, Link, Response, render
 from fhirserver.settings import Settings
 from fhirserver.store.documents import Version
 
+_KNOWN = frozenset({"_count", "_cursor", "_format", "_pretty"})
+
 
 def page_of_history(request: Request, settings: Settings) -> tuple[int, int | None]:
-    """_count and where the page starts."""
+    """_count and where the page starts; a parameter that would select versions is refused, not left aside."""
+    for name in request.query_params:
+        if name not in _KNOWN:
+            raise NotSupported(f"'{shown(name)}' is not done on a history here: leave it out.", expression=shown(name))
     return (
         min(_number(request, "_count") or settings.default_count, settings.max_count),
         _number(request, "_cursor"),

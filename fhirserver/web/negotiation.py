@@ -154,7 +154,12 @@ async def _read(request: Request, limit_mb: int) -> bytes:
 
 
 def if_match(request: Request) -> int | None:
-    """The version If-Match asks for; None without the header or with '*'."""
+    """The version If-Match asks for; None without the header or with '*'. Refuses the condition that is not done."""
+    if "if-none-match" in request.headers:
+        raise NotSupported(
+            "If-None-Match is not done on writes here: create by POST with If-None-Exist, or update with If-Match.",
+            expression="If-None-Match",
+        )
     header = request.headers.get("if-match")
     return None if header is None or header.strip() == "*" else version_of(header, "If-Match")
 

@@ -5,9 +5,10 @@ https://hl7.org/fhir/R5/http.html#versions
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
 import msgspec
@@ -21,6 +22,7 @@ from fhirserver.resources.operation_outcome import outcome
 from fhirserver.store.documents import Version
 from fhirserver.web.negotiation import FHIR_JSON, preferences, pretty
 
+_ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 CONTENT_TYPE = f"{FHIR_JSON}; charset=utf-8"
 
 
@@ -40,6 +42,26 @@ def http_date(at: datetime) -> str:
 def version_headers(version: Version) -> dict[str, str]:
     """ETag and Last-Modified."""
     return {"ETag": f'W/"{version.version}"', "Last-Modified": http_date(version.at)}
+
+
+def unchanged(request: Request, version: Version) -> Response | None:
+    """304 for a client that has this version already, by If-None-Match or, without that, If-Modified-Since."""
+    etags = request.headers.get("if-none-match")
+    if etags is not None:
+        known = etags.strip() == "*" or str(version.version) in _ETAG.findall(etags)
+    else:
+        since = _http_time(request.headers.get("if-modified-since"))
+        known = since is not None and version.at.replace(microsecond=0) <= since
+    return Response(status_code=304, headers=version_headers(version)) if known else None
+
+
+def _http_time(text: str | None) -> datetime | None:
+    """The time of an HTTP date; None for none and for what is none, which HTTP says to leave aside."""
+    try:
+        found = parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
 
 
 def resource(request: Request, version: Version, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -78,6 +100,9 @@ def warnings(issues: Iterable[Issue]) -> dict[str, str]:
     return {"Warning": said.encode("ascii", "replace").decode()}
 
 
-def refusal(error: FhirError) -> Response:
+def refusal(error: FhirError, request: Request | None = None) -> Response:
     """The OperationOutcome of a refusal, with its status."""
-    return Response(fhirjson.dumps(outcome(error.issues)), error.status, error.headers, CONTENT_TYPE)
+    body = fhirjson.dumps(outcome(error.issues))
+    if request is not None and request.query_params.get("_pretty") == "true":
+        body = msgspec.json.format(body, indent=2)
+    return Response(body, error.status, error.headers, CONTENT_TYPE)

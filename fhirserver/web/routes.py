@@ -13,14 +13,14 @@ from starlette.responses import Response
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import bundle, capabilities, enrol, import_record, search, write
+from fhirserver.interactions import bundle, capabilities, conditional_write, enrol, import_record, search, write
 from fhirserver.interactions.history import history as read_history
 from fhirserver.interactions.read import read as read_current
 from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
 from fhirserver.web import negotiation
 from fhirserver.web.history import history_bundle, page_of_history
-from fhirserver.web.responses import fhir, resource, warnings, written
+from fhirserver.web.responses import fhir, resource, unchanged, warnings, written
 
 Handler = Callable[[Request, Server], Awaitable[Response]]
 
@@ -32,13 +32,15 @@ async def metadata(request: Request, server: Server) -> Response:
 
 async def read(request: Request, server: Server) -> Response:
     """read."""
-    return resource(request, await read_current(server, request.path_params["type"], request.path_params["id"]))
+    version = await read_current(server, request.path_params["type"], request.path_params["id"])
+    return unchanged(request, version) or resource(request, version)
 
 
 async def vread(request: Request, server: Server) -> Response:
     """vread."""
     path = request.path_params
-    return resource(request, await read_version(server, path["type"], path["id"], path["version"]))
+    version = await read_version(server, path["type"], path["id"], path["version"])
+    return unchanged(request, version) or resource(request, version)
 
 
 async def history(request: Request, server: Server) -> Response:
@@ -65,8 +67,26 @@ async def search_post(request: Request, server: Server) -> Response:
 
 
 async def create(request: Request, server: Server) -> Response:
-    """create."""
-    result = await write.create(server, request.path_params["type"], await _body(request, server))
+    """create, also a conditional one."""
+    type_ = request.path_params["type"]
+    query = request.headers.get("if-none-exist")
+    body = await _body(request, server)
+    if query is None:
+        return written(request, server.base, await write.create(server, type_, body))
+    return written(request, server.base, await conditional_write.create(server, type_, body, query))
+
+
+async def update_matching(request: Request, server: Server) -> Response:
+    """conditional update."""
+    body, expected = await _body(request, server), negotiation.if_match(request)
+    result = await conditional_write.update(server, request.path_params["type"], body, _query(request), expected)
+    return written(request, server.base, result)
+
+
+async def delete_matching(request: Request, server: Server) -> Response:
+    """conditional delete of one resource."""
+    expected = negotiation.if_match(request)
+    result = await conditional_write.delete(server, request.path_params["type"], _query(request), expected)
     return written(request, server.base, result)
 
 
@@ -117,6 +137,8 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/{type}/_search", search_post),
     ("GET", "/{type}", search_type),
     ("POST", "/{type}", create),
+    ("PUT", "/{type}", update_matching),
+    ("DELETE", "/{type}", delete_matching),
     ("GET", "/{type}/{id}/_history/{version}", vread),
     ("GET", "/{type}/{id}/_history", history),
     ("GET", "/{type}/{id}", read),

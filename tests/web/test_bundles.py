@@ -77,6 +77,14 @@ async def test_a_transaction_that_fails_leaves_nothing(client: httpx.AsyncClient
     assert (await client.get("/r5/Patient/a")).headers["etag"] == 'W/"1"'
 
 
+async def test_a_read_that_fails_undoes_the_transaction(client: httpx.AsyncClient) -> None:
+    sent = bundle("transaction", entry("PUT", "Patient/a", patient(id="a")), entry("GET", "Patient/none"))
+    answer = await client.post("/r5/", json=sent)
+    assert answer.status_code == 404
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
+    assert (await client.get("/r5/Patient/a")).status_code == 404
+
+
 async def test_a_batch_answers_each_entry_for_itself(client: httpx.AsyncClient) -> None:
     sent = bundle(
         "batch",
@@ -118,6 +126,8 @@ async def test_a_batch_answers_each_entry_for_itself(client: httpx.AsyncClient) 
         (bundle("transaction", entry("PUT", "Patient?shoe-size=44", patient())), 400, "shoe-size"),
         (bundle("transaction", entry("PUT", "Patient?_count=1", patient())), 412, None),
         (bundle("transaction", entry("TRACE", "Patient/a")), 400, "Bundle.entry[0].request.method"),
+        (bundle("transaction", entry("PUT", "Patient/a", patient(id="a"), ifNoneMatch="*")), 400,
+         "Bundle.entry[0].request.ifNoneMatch"),
         ({"resourceType": "Bundle", "type": "transaction", "entry": {}}, 400, "Bundle.entry"),
         ({"resourceType": "Bundle", "type": "transaction", "entry": [7]}, 400, "Bundle.entry[0].request"),
     ],
