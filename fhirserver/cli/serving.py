@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import signal
 import socket
 import sys
+import threading
 from types import FrameType
 from typing import Annotated
 
@@ -99,7 +101,11 @@ class _Announcing(uvicorn.Server):
 
 
 def _run(chosen: Settings, uri: str, listener: socket.socket, place: str) -> None:
-    options = {"log_level": chosen.log_level if chosen.log_level != "info" else "warning", "access_log": False}
+    options = {
+        "log_level": chosen.log_level if chosen.log_level != "info" else "warning",
+        "access_log": False,
+        "timeout_keep_alive": KEEP_ALIVE_S,
+    }
     if chosen.workers == 1:
         server = _Announcing(uvicorn.Config(create_app(chosen, uri), **options))  # type: ignore[arg-type]
         server.chosen, server.place = chosen, place
@@ -110,9 +116,26 @@ def _run(chosen: Settings, uri: str, listener: socket.socket, place: str) -> Non
         (f"FHIRSERVER_{name.upper()}", str(getattr(chosen, name))) for name in ("host", "port", "database", "data_dir")
     )
     config = uvicorn.Config("fhirserver.app:from_environment", factory=True, workers=chosen.workers, **options)  # type: ignore[arg-type]
-    announce(chosen, place)
+    threading.Thread(target=_announce_when_ready, args=(chosen, listener, place), daemon=True).start()
     Multiprocess(config, [listener]).run()
 
+
+def _announce_when_ready(chosen: Settings, listener: socket.socket, place: str) -> None:
+    """Workers say nothing themselves: a first request waits in the queue until one of them answers it."""
+    host, port = listener.getsockname()[:2]
+    probe = http.client.HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=60)  # noqa: S104
+    try:
+        probe.request("GET", "/health/ready")
+        if probe.getresponse().status == 200:
+            announce(chosen, place)
+    except OSError:
+        return  # the workers did not come up, which uvicorn says
+    finally:
+        probe.close()
+
+
+KEEP_ALIVE_S = 75
+"""Seconds a connection may idle: longer than the pools of integration engines keep theirs, so that they close first."""
 
 SEEDED = (
     "curl '{r5}/ResearchStudy?identifier=NCT02083731&_include=ResearchStudy:protocol&_pretty=true'",
