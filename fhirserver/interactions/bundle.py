@@ -20,7 +20,7 @@ from fhirserver.interactions.bundle_entry import Ask, ask, inside
 from fhirserver.interactions.bundle_places import Kept, resolve
 from fhirserver.interactions.read import read, vread
 from fhirserver.interactions.rewrite import conditional_references, rewrite
-from fhirserver.interactions.server import Server
+from fhirserver.interactions.server import Reader, Server
 from fhirserver.resources import bundle as render
 from fhirserver.resources.operation_outcome import outcome
 from fhirserver.store.store import Tx
@@ -53,8 +53,15 @@ async def transaction(
     yet; `merge` says what becomes of a study that is there already.
     """
     asks = [ask(server, at, entry) for at, entry in enumerate(_entries(server, bundle))]
+    return await perform(server, asks, keep_ids=keep_ids, merge=merge)
+
+
+async def perform(
+    server: Server, asks: Sequence[Ask], *, keep_ids: bool = False, merge: Merge | None = None
+) -> list[write.Outcome]:
+    """Carries out writes that were taken apart, in one transaction; see `transaction`."""
     await _accept(server, asks)
-    outcomes = await _write(server, asks, keep_ids, merge)
+    outcomes, _ = await _carry_out(server, asks, keep_ids, merge)
     return [outcomes[asked.at] for asked in asks]
 
 
@@ -97,15 +104,15 @@ def _status(code: int) -> str:
     return f"{code} {HTTPStatus(code).phrase}"
 
 
-async def _get(server: Server, asked: Ask) -> render.Entry:
+async def _get(server: Server, asked: Ask, within: Reader | None = None) -> render.Entry:
     if asked.id is None:
         params = search.query_params(asked.query)
-        body = await search.searchset(server, asked.type, params, strict=False)
+        body = await search.searchset(server, asked.type, params, strict=False, within=within)
         return render.Entry(body=body, response=render.Response(_status(200)))
     if asked.version is None:
-        version = await read(server, asked.type, asked.id)
+        version = await read(server, asked.type, asked.id, within=within)
     else:
-        version = await vread(server, asked.type, asked.id, asked.version)
+        version = await vread(server, asked.type, asked.id, asked.version, within=within)
     return render.Entry(
         full_url=server.url(version.type, version.id),
         body=version.body,
@@ -128,19 +135,24 @@ async def _accept(server: Server, asks: Sequence[Ask]) -> None:
 
 
 async def _together(server: Server, asks: Sequence[Ask], bodies: bool) -> list[render.Entry]:
-    """All entries in one MongoDB transaction; reads come after it and see what it wrote."""
+    """All entries in one MongoDB transaction; reads come last in it, and one that fails undoes it all."""
     await _accept(server, asks)
-    outcomes = await _write(server, asks) if any(asked.method != "GET" for asked in asks) else {}
-    answers = []
+    if all(asked.method == "GET" for asked in asks):
+        found = await _gets(server, asks, None)
+        return [found[asked.at] for asked in asks]
+    outcomes, found = await _carry_out(server, asks)
+    return [found[asked.at] if asked.method == "GET" else written(server, outcomes[asked.at], bodies) for asked in asks]
+
+
+async def _gets(server: Server, asks: Sequence[Ask], within: Reader | None) -> dict[int, render.Entry]:
+    found = {}
     for asked in asks:
         if asked.method == "GET":
             try:
-                answers.append(await _get(server, asked))
+                found[asked.at] = await _get(server, asked, within)
             except FhirError as error:
                 raise inside(error, asked.where) from None
-        else:
-            answers.append(written(server, outcomes[asked.at], bodies))
-    return answers
+    return found
 
 
 def written(server: Server, result: write.Outcome, bodies: bool) -> render.Entry:
@@ -165,17 +177,18 @@ def written(server: Server, result: write.Outcome, bodies: bool) -> render.Entry
     )
 
 
-async def _write(
-    server: Server, asks: Sequence[Ask], keep_ids: bool = False, merge: Merge | None = None
-) -> dict[int, write.Outcome]:
-    asks = sorted((asked for asked in asks if asked.method != "GET"), key=lambda asked: _ORDER[asked.method])
+async def _carry_out(
+    server: Server, every: Sequence[Ask], keep_ids: bool = False, merge: Merge | None = None
+) -> tuple[dict[int, write.Outcome], dict[int, render.Entry]]:
+    """What became of the writes, and what the reads found after them, by entry number."""
+    asks = sorted((asked for asked in every if asked.method != "GET"), key=lambda asked: _ORDER[asked.method])
     linked = set()
     for asked in asks:
         if asked.resource is not None:
             linked |= conditional_references(server.release, asked.resource)
     locks = await _rule_locks(server, asks)
 
-    async def work(tx: Tx) -> dict[int, write.Outcome]:
+    async def work(tx: Tx) -> tuple[dict[int, write.Outcome], dict[int, render.Entry]]:
         places = await resolve(server, tx, asks, linked, keep_ids)
         operations: dict[int, write.Operation] = {}
         outcomes: dict[int, write.Outcome] = {}
@@ -192,7 +205,8 @@ async def _write(
         if merge is not None:
             await _merge(tx, operations, merge)
         results = await write.apply_within(server, tx, list(operations.values()))
-        return outcomes | dict(zip(operations, results, strict=True))
+        outcomes |= zip(operations, results, strict=True)
+        return outcomes, await _gets(server, every, tx)
 
     return await server.store.transact(work, locks=locks)
 

@@ -59,6 +59,12 @@ def ask(server: Server, at: int, entry: Any) -> Ask:
         raise Malformed(
             f"The method is one of {', '.join(sorted(_METHODS))}.", expression=f"{where}.request.method", code="value"
         )
+    for condition in ("ifNoneMatch", "ifModifiedSince"):
+        if method != "GET" and request.get(condition) is not None:
+            raise NotSupported(
+                f"{condition} is not done on a {method} here: use ifMatch or ifNoneExist.",
+                expression=f"{where}.request.{condition}",
+            )
     if not isinstance(url, str) or not url:
         raise Malformed("The entry's request has no url.", expression=f"{where}.request.url", code="required")
     if method in ("PATCH", "HEAD"):
