@@ -47,10 +47,9 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: set[str],
     """Decides every condition inside the transaction, so that two racing ones cannot both create."""
     references = {link: Criteria(*link.split("?", 1)) for link in linked}
     wanted = [asked.criteria for asked in asks if asked.criteria is not None]
-    matches = await conditional.matches(server, tx, [*wanted, *references.values()])
+    proposals = [proposal for asked in asks if keep_ids and (proposal := asked.proposal)]
+    matches, taken = await conditional.matches(server, tx, [*wanted, *references.values()], proposals)
     await conditional.lock_absent(tx, [criteria for criteria in wanted if not matches[criteria]])
-    unmatched = [asked.proposal for asked in asks if keep_ids and not (asked.criteria and matches[asked.criteria])]
-    taken = set(await tx.read_many([place for place in unmatched if place]))
     existing = await tx.read_many([(asked.type, matched[0]) for asked in asks if (matched := _kept(asked, matches))])
     places = Places({}, {})
     for asked in asks:

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R5/http.html#cond-update
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +47,13 @@ def version_of(etag: str, where: str) -> int:
     return int(text)
 
 
-async def matches(server: Server, reader: Reader, wanted: Iterable[Criteria]) -> dict[Criteria, list[str]]:
-    """The ids that match each criterion, two at most; identifiers are asked for together, a type at a time."""
+async def matches(
+    server: Server, reader: Reader, wanted: Iterable[Criteria], places: Iterable[tuple[str, str]] = ()
+) -> tuple[dict[Criteria, list[str]], set[tuple[str, str]]]:
+    """The ids that match each criterion, two at most; and which of `places`, as type and id, are taken.
+
+    Identifiers and places are asked for together, a type at a time.
+    """
     found: dict[Criteria, list[str]] = {}
     terms: dict[str, dict[str, list[Criteria]]] = {}
     for criteria in dict.fromkeys(wanted):
@@ -59,11 +64,16 @@ async def matches(server: Server, reader: Reader, wanted: Iterable[Criteria]) ->
             found[criteria] = []
         else:
             found[criteria] = await reader.ids(criteria.type, where, 2)
-    for type_, by_term in terms.items():
-        most = 2 * len(by_term)
-        rows = await reader.postings(type_, {"t": {"$in": list(by_term)}}, most)
-        if len(rows) == most:
-            # One term with many matches may have left no room for the others.
+    taken: set[tuple[str, str]] = set()
+    ids: dict[str, set[str]] = {}
+    for type_, id_ in places:
+        ids.setdefault(type_, set()).add(id_)
+    for type_ in terms.keys() | ids.keys():
+        by_term, proposed = terms.get(type_, {}), ids.get(type_, set())
+        rows, crowded = await _postings(reader, type_, by_term, proposed)
+        # What was deleted has no postings.
+        taken.update((type_, id_) for id_, postings in rows if id_ in proposed and postings)
+        if crowded:
             for term, every in by_term.items():
                 found.update(dict.fromkeys(every, await reader.ids(type_, {"t": term}, 2)))
             continue
@@ -71,7 +81,21 @@ async def matches(server: Server, reader: Reader, wanted: Iterable[Criteria]) ->
             for posting in postings:
                 for criteria in by_term.get(posting, ()):
                     found[criteria].append(id_)
-    return found
+    return found, taken
+
+
+async def _postings(
+    reader: Reader, type_: str, terms: Collection[str], ids: Collection[str]
+) -> tuple[list[tuple[str, list[str]]], bool]:
+    """Resources that have one of these terms or ids; True where a term with many may have left no room for others."""
+    by_term, by_id = {"t": {"$in": list(terms)}}, {"_id": {"$in": list(ids)}}
+    most = 2 * len(terms) + len(ids)
+    rows = await reader.postings(
+        type_, {"$or": [by_term, by_id]} if terms and ids else by_term if terms else by_id, most
+    )
+    if len(rows) < most or not terms:
+        return rows, False
+    return await reader.postings(type_, by_id, len(ids)) if ids else [], True
 
 
 async def _filter(server: Server, reader: Reader, criteria: Criteria) -> dict[str, Any]:

@@ -28,12 +28,16 @@ async def put_many(ctx: Context, items: Sequence[Put]) -> list[Written]:
     keys = [(item.type, item.id) for item in items]
     if len(set(keys)) < len(keys):
         raise ValueError("a resource is written twice in one call")
-    plain = [item for item in items if item.type != members.TYPE]
-    written = await _put_plain(ctx, plain)
+    written = await _put_plain(ctx, [item for item in items if _is_plain(ctx, item)])
     for item in items:
-        if item.type == members.TYPE:
+        if not _is_plain(ctx, item):
             written[item.type, item.id] = await groups.put(ctx, item)
     return [written[key] for key in keys]
+
+
+def _is_plain(ctx: Context, item: Put) -> bool:
+    """Whether a resource has no members beside it: neither before, so far as is known, nor after."""
+    return item.type != members.TYPE or (item.create_only and not ctx.careful and "member" not in item.resource)
 
 
 async def _put_plain(ctx: Context, items: Sequence[Put]) -> dict[tuple[str, str], Written]:

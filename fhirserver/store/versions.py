@@ -55,12 +55,7 @@ def step(item: Put, current: Stored | None, *, small: Resource | None = None, me
     made = document(item.id, number, at, item.release, stored, item.entry, members)
     later = Stored(number, at, False, item.release, stored, members)
     version = Version(item.type, item.id, number, at, False, item.release, fhirjson.dumps(whole))
-    return Step(
-        encoded(made),
-        Stored(number, at, False, item.release, stored, members),
-        version,
-        current is None or current.gone,
-    )
+    return Step(encoded(made), later, version, current is None or current.gone)
 
 
 def deletion(type: str, id: str, current: Stored) -> Step:
