@@ -205,3 +205,36 @@ async def test_a_cancelled_transaction_leaves_no_lock_behind(store: Store) -> No
     await asyncio.wait_for(store.transact(lambda tx: put(tx, patient(), "2"), locks=["a"]), 5)
     assert await store.read("Patient", "1") is None
     assert store._ctx.queues._locks == {}
+
+
+async def test_a_transaction_reads_what_it_wrote_versions_included(store: Store, open_store: Opener) -> None:
+    await put(store, patient(n=1), "1")
+
+    async def work(tx: Tx) -> list[int]:
+        assert body(await tx.read("Patient", "1"))["n"] == 1
+        assert await tx.read("Patient", "2") is None
+        await put(tx, patient(n=2), "1")
+        await put(tx, patient(n=3), "1")
+        await put(tx, patient(n=9), "2")
+        assert body(await tx.read("Patient", "2"))["n"] == 9
+        assert body((await tx.read_many([("Patient", "1")]))["Patient", "1"])["n"] == 3
+        await tx.remove("Patient", "1")
+        assert body(await tx.read_version("Patient", "1", 2))["n"] == 2
+        await put(tx, patient(n=5), "1")
+        return [version.version for version in await tx.history("Patient", "1", limit=9)]
+
+    assert await store.transact(work) == [5, 4, 3, 2, 1]
+    found = await (await open_store()).history("Patient", "1", limit=9)
+    assert [None if version.gone else body(version)["n"] for version in found] == [5, None, 3, 2, 1]
+
+
+async def test_a_fresh_group_without_members_takes_some_later(store: Store, open_store: Opener) -> None:
+    await store.ensure("Group")
+    await store.put_many([_put(group(title="a"), "a", create_only=True), _put(group(member(1)), "b", create_only=True)])
+    assert await store.member_count("a") == 0
+    await store.add_members("a", [member(2)], release="R5")
+    other = await open_store()
+    assert body(await other.read("Group", "a"))["member"] == [member(2)]
+    assert "member" not in body(await other.read_version("Group", "a", 1))
+    with pytest.raises(Duplicate):
+        await store.put_many([_put(group(title="again"), "a", create_only=True)])
