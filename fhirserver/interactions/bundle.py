@@ -204,7 +204,7 @@ async def _carry_out(
         _once(operations)
         if merge is not None:
             await _merge(tx, operations, merge)
-        results = await write.apply_within(server, tx, list(operations.values()))
+        results = await write.apply_within(server, tx, list(operations.values()), locks)
         outcomes |= zip(operations, results, strict=True)
         return outcomes, await _gets(server, every, tx)
 

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R5/http.html#create, https://hl7.org/fhir/R5/http.html#upda
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import uuid_utils
@@ -99,6 +99,8 @@ def named(type_: str, id_: str, resource: Resource) -> None:
 async def accept(server: Server, type_: str, resource: Resource) -> None:
     """Refuses a resource of another type or one that is not valid."""
     known_type(server, type_)
+    if type_ == "ResearchSubject":
+        own_references(server, [resource.get("study"), resource.get("subject")])
     if resource["resourceType"] != type_:
         raise BadRequest(
             f"The URL is for {type_}, the body is a {resource['resourceType']}: send it to its own type.",
@@ -109,6 +111,13 @@ async def accept(server: Server, type_: str, resource: Resource) -> None:
         await asyncio.to_thread(check, server.release, resource, level)
     else:
         check(server.release, resource, level)
+
+
+def own_references(server: Server, references: Iterable[object]) -> None:
+    """Makes absolute references to this server relative, in place: the rules must see whom they concern."""
+    for reference in references:
+        if isinstance(reference, dict) and isinstance(text := reference.get("reference"), str):
+            reference["reference"] = text.removeprefix(f"{server.base}/")
 
 
 def index(server: Server, resource: Resource) -> IndexEntry:
@@ -125,7 +134,7 @@ async def apply(server: Server, operations: Sequence[Operation]) -> list[Outcome
     locks = await rule_locks(server, operations)
 
     async def work(tx: Tx) -> list[Outcome]:
-        return await apply_within(server, tx, operations)
+        return await apply_within(server, tx, operations, locks)
 
     return await server.store.transact(work, locks=locks)
 
@@ -146,8 +155,11 @@ async def rule_locks(server: Server, operations: Sequence[Operation]) -> list[st
     return sorted(keys)
 
 
-async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation]) -> list[Outcome]:
-    """The same inside a transaction; what rules watch comes last, so that it sees all else of the transaction."""
+async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], locked: Sequence[str]) -> list[Outcome]:
+    """The same inside a transaction that holds the locks `locked`.
+
+    What rules watch comes last, so that it sees all else of the transaction.
+    """
     outcomes: dict[int, Outcome] = {}
     plain = [at for at, operation in enumerate(operations) if isinstance(operation, Put) and not governed(operation)]
     for at, operation in enumerate(operations):
@@ -157,6 +169,10 @@ async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation]) 
     for at, written in zip(plain, await tx.put_many(items), strict=True):
         outcomes[at] = Outcome(written.version, written.created, written.changed)
     ruled = [at for at in range(len(operations)) if at not in outcomes]
+    # A study that another entry names was not known when the locks were taken.
+    named = {key for at in ruled if isinstance(put := operations[at], Put) for key in enrol.locks(None, put.resource)}
+    if late := named - set(locked):
+        await tx.lock(sorted(late))
     if len(ruled) > 1:
         await _foresee(server, tx, [operations[at] for at in ruled])
     for at in ruled:

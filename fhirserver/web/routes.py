@@ -116,6 +116,9 @@ async def enroll(request: Request, server: Server) -> Response:
     parameters = await _body(request, server)
     if parameters["resourceType"] != "Parameters":
         raise BadRequest("$enroll takes a Parameters resource with the parameter 'subject'.", expression="Parameters")
+    given = parameters.get("parameter")
+    if isinstance(given, list):
+        write.own_references(server, [one.get("valueReference") for one in given if isinstance(one, dict)])
     version, notes = await enrol.enroll(
         server.store, server.settings, server.release, request.path_params["id"], parameters
     )

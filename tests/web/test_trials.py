@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,53 @@ async def test_an_import_after_enrolments_keeps_who_is_enrolled(client: httpx.As
     assert roster["quantity"] == 1
 
 
+async def test_a_subject_may_be_named_by_this_servers_own_address(client: httpx.AsyncClient) -> None:
+    await imported(client, "seed")
+    for id_ in ("a", "b"):
+        await client.put(f"/r5/Patient/{id_}", json={"resourceType": "Patient", "id": id_})
+    parameters = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "subject", "valueReference": {"reference": "http://test/r5/Patient/a"}}],
+    }
+    enrolled = await client.post("/r5/ResearchStudy/NCT02083731/$enroll", json=parameters)
+    assert enrolled.json()["subject"] == {"reference": "Patient/a"}
+    subject = enrolled.json() | {
+        "study": {"reference": "http://test/r5/ResearchStudy/NCT02083731"},
+        "subject": {"reference": "http://test/r5/Patient/b"},
+    }
+    assert (await client.post("/r5/ResearchSubject", json=subject)).status_code == 201
+    assert (await client.post("/r5/ResearchSubject", json=subject)).status_code == 409
+    assert (await one(client, "identifier=NCT02083731"))["recruitment"]["actualNumber"] == 2
+
+
+async def test_a_bundle_may_bring_a_study_and_its_subjects(client: httpx.AsyncClient) -> None:
+    study, patient = "urn:uuid:00000000-0000-4000-8000-000000000001", "urn:uuid:00000000-0000-4000-8000-000000000002"
+    await imported(client, "seed")
+    enrolled = {
+        "resourceType": "ResearchSubject", "status": "active", "study": {"reference": study},
+        "subject": {"reference": patient},
+        "progress": [{"subjectState": {"coding": [
+            {"system": "http://terminology.hl7.org/CodeSystem/research-subject-state", "code": "candidate"}]}}],
+    }  # fmt: skip
+    sent = {
+        "resourceType": "Bundle", "type": "transaction",
+        "entry": [
+            {"request": {"method": "POST", "url": "ResearchSubject"}, "resource": enrolled},
+            {"fullUrl": patient, "request": {"method": "POST", "url": "Patient"},
+             "resource": {"resourceType": "Patient"}},
+            {"fullUrl": study,
+             "request": {"method": "POST", "url": "ResearchStudy", "ifNoneExist": "identifier=NCT02083731"},
+             "resource": {"resourceType": "ResearchStudy", "status": "active"}},
+        ],
+    }  # fmt: skip
+    answers = await asyncio.gather(*(client.post("/r5/", json=sent) for _ in range(10)))
+    assert {answer.status_code for answer in answers} == {200}, answers[0].text
+    found = await one(client, "identifier=NCT02083731")
+    assert found["recruitment"]["actualNumber"] == 10
+    roster = (await client.get("/r5/" + found["recruitment"]["actualGroup"]["reference"])).json()
+    assert (roster["quantity"], len(roster["member"])) == (10, 10)
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [(b"", 400), (b"{}", 400), (b"\x00\xff\x00", 400), (b"<html></html>", 400), (b'{"protocolSection": 7}', 400)],
@@ -143,8 +191,6 @@ async def test_what_is_no_trial_record_is_refused_with_what_was_expected(
 
 
 async def test_two_imports_of_one_record_at_a_time_make_one_study(client: httpx.AsyncClient) -> None:
-    import asyncio
-
     await asyncio.gather(*(imported(client, "seed") for _ in range(8)))
     study = await one(client, "identifier=NCT02083731")
     assert study["meta"]["versionId"] == "1"
