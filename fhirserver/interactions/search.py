@@ -15,7 +15,7 @@ from fhirserver.interactions import cursor
 from fhirserver.interactions.included import included
 from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.server import Reader, Server, known_type
-from fhirserver.resources.bundle import Entry, Link, render
+from fhirserver.resources.bundle import Entry, Link, found, render
 from fhirserver.resources.operation_outcome import outcome
 from fhirserver.search.mongo import sort_keys, to_mongo
 from fhirserver.search.parse import parse
@@ -56,10 +56,10 @@ async def searchset(server: Server, type_: str, params: Params, *, strict: bool,
         raise BadRequest("The page position does not fit the sort order: start again.", expression=CURSOR)
     page = await reader.find(type_, Query(where, sort, count, after))
     issues = list(request.ignored)
-    entries = [Entry(f"{place}/{version.id}", version.body, "match") for version in page.items]
+    entries = [found(server.base, type_, version.id, version.body, "match") for version in page.items]
     if request.includes or request.revincludes:
         more = await included(server, reader, request, page.items)
-        entries += [Entry(server.url(one.type, one.id), one.body, "include") for one in more.versions]
+        entries += [found(server.base, one.type, one.id, one.body, "include") for one in more.versions]
         if more.cut:
             issues.append(
                 Issue(

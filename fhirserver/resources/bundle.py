@@ -47,12 +47,12 @@ class Entry:
 
 def render(
     kind: str,
-    entries: Sequence[Entry],
+    entries: Sequence[Entry | bytes],
     links: Iterable[Link] = (),
     total: int | None = None,
     at: datetime | None = None,
 ) -> bytes:
-    """The Bundle as JSON."""
+    """The Bundle as JSON; an entry may be JSON already."""
     head: dict[str, object] = {"resourceType": "Bundle", "type": kind}
     if at is not None:
         head["timestamp"] = fhirjson.instant(at)
@@ -64,7 +64,21 @@ def render(
     start = fhirjson.dumps(head)
     if not entries:
         return start
-    return start[:-1] + b',"entry":[' + b",".join(map(_entry, entries)) + b"]}"
+    return (
+        start[:-1]
+        + b',"entry":['
+        + b",".join([entry if isinstance(entry, bytes) else _entry(entry) for entry in entries])
+        + b"]}"
+    )
+
+
+def found(base: str, type_: str, id_: str, body: bytes, mode: Mode) -> bytes:
+    """An entry of a searchset, as JSON; the parts of the address need no escapes."""
+    return b'{"fullUrl":"%b","resource":%b,"search":{"mode":"%b"}}' % (
+        f"{base}/{type_}/{id_}".encode(),
+        body,
+        mode.encode(),
+    )
 
 
 def _entry(entry: Entry) -> bytes:

@@ -5,9 +5,9 @@ https://hl7.org/fhir/R5/search.html#include
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from fhirserver import fhirjson
 from fhirserver.resources.registry import Release
@@ -18,8 +18,7 @@ from fhirserver.search.parameters import Parameter, parameters
 from fhirserver.search.results import Include
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(NamedTuple):
     """A resource of this server; of a versioned reference `version` is that version."""
 
     type: str
@@ -27,8 +26,7 @@ class Local:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Canonical:
+class Canonical(NamedTuple):
     """A resource that is referred to by its URL, in any of these types."""
 
     url: str
@@ -36,12 +34,11 @@ class Canonical:
     types: tuple[str, ...]
 
 
-def _parameters(release: Release, include: Include) -> Iterable[Parameter]:
+@lru_cache(1024)
+def _parameters(release: Release, include: Include) -> tuple[Parameter, ...]:
     every = parameters(release, include.source)
     chosen = every.values() if include.code == "*" else (every[include.code],)
-    for parameter in chosen:
-        if parameter.kind == "reference" and parameter.code not in ("_in", "_profile"):
-            yield parameter
+    return tuple(each for each in chosen if each.kind == "reference" and each.code not in ("_in", "_profile"))
 
 
 def references(
@@ -59,7 +56,7 @@ def references(
             if not text or text.startswith("#"):
                 continue
             literal = fhirjson.literal(text)
-            if literal and literal.base in own:
+            if literal is not None and literal.base in own:
                 if include.target in (None, literal.type) and literal.type in allowed:
                     found[Local(literal.type, literal.id, literal.version)] = None
             elif type_ in ("canonical", "uri"):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import bson
-from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeRegistry
+from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeEncoder, TypeRegistry
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
@@ -83,6 +83,19 @@ OPTIONS: CodecOptions[Document] = CodecOptions(
     type_registry=TypeRegistry([_DecimalCodec(), _IntegerCodec()]), tz_aware=True, tzinfo=UTC, document_class=dict
 )
 """How every collection of ours encodes and decodes: Decimals, and datetimes in UTC."""
+
+
+class _DecimalEncoder(TypeEncoder):
+    python_type = Decimal
+
+    def transform_python(self, value: Decimal) -> Decimal128:
+        return to_decimal128(value)
+
+
+PLAIN: CodecOptions[Document] = CodecOptions(
+    type_registry=TypeRegistry([_DecimalEncoder()]), tz_aware=True, tzinfo=UTC, document_class=dict
+)
+"""For answers without decimals: the driver decodes them in one step, where its registry of types takes two."""
 
 
 def encoded(document: Document) -> RawBSONDocument:

@@ -113,7 +113,8 @@ async def fetch(ctx: Context, type: str, ids: list[str], projection: dict[str, i
     if not ids:
         return []
     query: dict[str, Any] = {"_id": ids[0]} if len(ids) == 1 else {"_id": {"$in": ids}}
-    cursor = ctx.of(type).find(query, projection, batch_size=len(ids) + 1, session=ctx.session)
+    collection = ctx.plain(type) if projection is HEAD else ctx.of(type)
+    cursor = collection.find(query, projection, batch_size=len(ids) + 1, session=ctx.session)
     return await cursor.to_list(None)
 
 

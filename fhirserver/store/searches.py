@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhirserver.store.context import Context
-from fhirserver.store.documents import BODY, HEAD, Page, Query, Version, stored_of
+from fhirserver.store.documents import BODY, Page, Query, Version, stored_of
 from fhirserver.store.reads import fetch, read_version, whole
+
+_PLAIN = frozenset({"_id", "at"})
+"""Sort keys that are never decimals."""
 
 
 async def find(ctx: Context, type: str, query: Query) -> Page:
@@ -22,10 +25,11 @@ async def find(ctx: Context, type: str, query: Query) -> Page:
     where = dict(query.filter)
     if query.after is not None:
         where = {"$and": [where, beyond(sort, query.after)]}
-    projection = {**HEAD, **{name: 1 for name, _ in sort if name != "_id"}}
+    projection = {"v": 1, **{name: 1 for name, _ in sort if name != "_id"}}
     wanted = query.limit + 1
+    collection = ctx.plain(type) if all(name in _PLAIN for name, _ in sort) else ctx.of(type)
     with ctx.translated():
-        cursor = ctx.of(type).find(where, projection, batch_size=wanted, session=ctx.session)
+        cursor = collection.find(where, projection, batch_size=wanted, session=ctx.session)
         cursor = cursor.sort(sort).limit(wanted).max_time_ms(ctx.search_timeout_ms)
         if query.hint:
             cursor = cursor.hint(query.hint)
@@ -39,29 +43,28 @@ async def find(ctx: Context, type: str, query: Query) -> Page:
 
 async def _bodies(ctx: Context, type: str, heads: list[dict[str, Any]]) -> list[Version]:
     """The versions of `heads` in their order; only what is not remembered is fetched."""
-    missing = [h["_id"] for h in heads if not ctx.kept(type, h["_id"], h["v"])]
+    found = [ctx.kept(type, head["_id"], head["v"]) for head in heads]
+    if None not in found:
+        return [version for version in found if version]
+    missing = [head["_id"] for head, version in zip(heads, found, strict=True) if not version]
     fetched: dict[tuple[str, int], Version] = {}
     for body in await fetch(ctx, type, missing, BODY):
         version = await whole(ctx, type, body["_id"], stored_of(body))
         fetched[version.id, version.version] = version
-    items = []
-    for head in heads:
-        id_, number = head["_id"], head["v"]
-        # Replaced since the search saw it: what the search saw is served.
-        version_ = (
-            fetched.get((id_, number)) or ctx.kept(type, id_, number) or await read_version(ctx, type, id_, number)
-        )
-        if version_:
-            items.append(version_)
-    return items
+    for at, head in enumerate(heads):
+        if found[at] is None:
+            id_, number = head["_id"], head["v"]
+            # Replaced since the search saw it: what the search saw is served.
+            found[at] = fetched.get((id_, number)) or await read_version(ctx, type, id_, number)
+    return [version for version in found if version]
 
 
 async def rows(
     ctx: Context, type: str, filter: Mapping[str, Any], projection: dict[str, int], limit: int
 ) -> list[dict[str, Any]]:
-    """Some fields of at most `limit` documents that match; TooCostly when the database takes too long."""
+    """Some fields, no decimals, of at most `limit` documents that match; TooCostly when it takes too long."""
     with ctx.translated():
-        cursor = ctx.of(type).find(dict(filter), projection, batch_size=limit + 1, session=ctx.session)
+        cursor = ctx.plain(type).find(dict(filter), projection, batch_size=limit + 1, session=ctx.session)
         return await cursor.limit(limit).max_time_ms(ctx.search_timeout_ms).to_list(None)
 
 
