@@ -10,7 +10,7 @@ fetched with `npm pack` unless DIR holds them already as .tgz files. Each releas
                              required binding, g target types of references, c the choice element it belongs to
     valuesets.json           value set of a required binding -> {system: its codes}
     search_parameters.json   type, or Resource and DomainResource for all of them
-                             -> {code -> [kind, expression, url, description, {targets, components, or, and}]}
+                             -> {code -> [kind, expression, url, {targets, components}]}
     compartments.json        compartment -> {type -> [codes]}
 """
 
@@ -275,22 +275,10 @@ def search_parameters(parameters: dict[str, Json], tables: Json) -> Json:
                     del more["targets"]
             if parameter.get("component"):
                 more["components"] = [[c["definition"], c["expression"]] for c in parameter["component"]]
-            if parameter.get("multipleOr") is False:
-                more["or"] = False
-            if parameter.get("multipleAnd") is False:
-                more["and"] = False
             own = for_type(expression, kind, bases) if expression else ""
-            row = [parameter["type"], own, parameter["url"], first_sentence(parameter, kind)]
+            row = [parameter["type"], own, parameter["url"]]
             found.setdefault(kind, {})[parameter["code"]] = [*row, more] if more else row
     return {kind: dict(sorted(found[kind].items())) for kind in sorted(found)}
-
-
-def first_sentence(parameter: Json, kind: str) -> str:
-    """The parameter's description for this type (shared parameters list one a line)."""
-    text = str(parameter["description"])
-    match = re.search(rf"\[{kind}\]\([^)]*\):\s*([^\r\n]*)", text)
-    line = match[1] if match else ("" if "Multiple Resources" in text else text.splitlines()[0])
-    return line.strip()
 
 
 def compartments(definitions: dict[str, Json]) -> Json:

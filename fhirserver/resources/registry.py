@@ -66,7 +66,6 @@ class SearchParameter:
     kind: Kind
     expression: str
     url: str
-    description: str
     targets: frozenset[str] = frozenset()
     components: tuple[tuple[str, str], ...] = ()
 
@@ -137,7 +136,7 @@ def search_parameters(release: Release, type_: str) -> Mapping[str, SearchParame
     tables = _table(release, "search_parameters")
     found: dict[str, SearchParameter] = {}
     for name in (*_ancestors(release, type_), type_):
-        for code, (kind, expression, url, description, *more) in tables.get(name, {}).items():
+        for code, (kind, expression, url, *more) in tables.get(name, {}).items():
             if not expression and not code.startswith("_"):
                 continue
             extra = more[0] if more else {}
@@ -146,7 +145,6 @@ def search_parameters(release: Release, type_: str) -> Mapping[str, SearchParame
                 kind,
                 expression,
                 url,
-                description,
                 frozenset(extra.get("targets", ())),
                 tuple((definition, path) for definition, path in extra.get("components", ())),
             )

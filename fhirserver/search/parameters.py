@@ -132,7 +132,7 @@ def _component(release: Release, focus: str, url: str, expression: str) -> Param
     else:  # The definition names a parameter that no type has: its values tell what it is.
         kind = next((_KIND_OF[branch.type] for branch in branches if branch.type in _KIND_OF), "token")
         targets = frozenset()
-    definition = registry.SearchParameter(url.rsplit("/", 1)[-1], kind, expression, url, "", targets)
+    definition = registry.SearchParameter(url.rsplit("/", 1)[-1], kind, expression, url, targets)
     return Parameter(release, focus, definition.code, kind, branches, definition)
 
 

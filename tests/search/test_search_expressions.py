@@ -86,7 +86,7 @@ def test_what_the_compiler_does_not_know_is_left_to_the_engine() -> None:
     expression = "Patient.name.select(family | given)"
     with pytest.raises(syntax.NotUnderstood):
         paths.compiled("R5", "Patient", expression)
-    definition = registry.SearchParameter("any-name", "string", expression, "urn:x", "")
+    definition = registry.SearchParameter("any-name", "string", expression, "urn:x")
     parameter = build("R5", "Patient", definition)
     patient = {"resourceType": "Patient", "name": [{"family": "Chalmers", "given": ["Peter", "James"]}]}
     assert sorted(value for _, value in parameter.values(patient)) == ["Chalmers", "James", "Peter"]
