@@ -37,7 +37,7 @@ async def included(server: Server, reader: Reader, request: SearchRequest, page:
     fresh: Sequence[Version] = page
     while fresh and (includes or revincludes):
         added: dict[Key, Version] = {}
-        for version in await _forward(server, reader, includes, fresh):
+        for version in await _forward(server, reader, includes, fresh, most + 1):
             added.setdefault((version.type, version.id), version)
         for version in await _backward(server, reader, revincludes, fresh, most + 1):
             added.setdefault((version.type, version.id), version)
@@ -53,7 +53,7 @@ async def included(server: Server, reader: Reader, request: SearchRequest, page:
 
 
 async def _forward(
-    server: Server, reader: Reader, includes: Iterable[Include], page: Sequence[Version]
+    server: Server, reader: Reader, includes: Iterable[Include], page: Sequence[Version], most: int
 ) -> list[Version]:
     wanted: dict[Local | Canonical, None] = {}
     sources = {include.source for include in includes}
@@ -63,7 +63,8 @@ async def _forward(
             for include in includes:
                 wanted.update(dict.fromkeys(references(server.release, include, resource, [server.base])))
     plain = [(place.type, place.id) for place in wanted if isinstance(place, Local) and place.version is None]
-    found = list((await reader.read_many(plain)).values())
+    # A Group may have more members than anybody can be sent.
+    found = list((await reader.read_many(plain[:most])).values())
     for place in wanted:
         if isinstance(place, Canonical):
             found.extend(await _canonical(server, reader, place))

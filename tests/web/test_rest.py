@@ -363,6 +363,21 @@ async def test_members_are_found_from_both_sides(client: httpx.AsyncClient, pati
     assert [entry["resource"]["id"] for entry in included["entry"]] == ["g", "a"]
 
 
+async def test_a_page_includes_no_more_than_the_setting_allows(client: httpx.AsyncClient) -> None:
+    entries = [
+        {"request": {"method": "PUT", "url": f"Patient/p{n}"}, "resource": {"resourceType": "Patient", "id": f"p{n}"}}
+        for n in range(1100)
+    ]
+    await client.post("/r5/", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    group = {"resourceType": "Group", "id": "g", "type": "person", "membership": "enumerated",
+             "member": [{"entity": {"reference": f"Patient/p{n}"}} for n in range(1100)]}  # fmt: skip
+    await client.put("/r5/Group/g", json=group)
+    found = (await client.get("/r5/Group?_include=Group:member")).json()["entry"]
+    modes = [entry["search"]["mode"] for entry in found]
+    assert (modes.count("match"), modes.count("include"), modes.count("outcome")) == (1, 1000, 1)
+    assert "max_included" in found[-1]["resource"]["issue"][0]["diagnostics"]
+
+
 async def test_the_capability_statement_names_every_type_and_its_parameters(client: httpx.AsyncClient) -> None:
     statement = (await client.get("/r5/metadata")).json()
     assert statement["fhirVersion"] == "5.0.0"
