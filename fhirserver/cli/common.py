@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -37,10 +37,10 @@ DataDir = Annotated[
 Paths = Annotated[list[Path], typer.Argument(help="Files or folders.", metavar="PATH")]
 
 
-def settings(**given: object) -> Settings:
+def settings(**given: Any) -> Settings:
     """The settings: flags that were given over the environment over the defaults."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

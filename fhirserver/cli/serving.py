@@ -23,6 +23,7 @@ from fhirserver.cli.seeding import seed_once
 from fhirserver.errors import StartupError
 from fhirserver.interactions import operations
 from fhirserver.settings import Settings
+from fhirserver.web.application import Application
 
 
 def serve(
@@ -100,14 +101,21 @@ class _Announcing(uvicorn.Server):
             announce(self.chosen, self.place)
 
 
+def _config(chosen: Settings, application: Application | str) -> uvicorn.Config:
+    """How uvicorn serves: an application, or for several workers the name of what makes one in each."""
+    return uvicorn.Config(
+        application,
+        factory=isinstance(application, str),
+        workers=chosen.workers,
+        log_level=chosen.log_level if chosen.log_level != "info" else "warning",
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
+
+
 def _run(chosen: Settings, uri: str, listener: socket.socket, place: str) -> None:
-    options = {
-        "log_level": chosen.log_level if chosen.log_level != "info" else "warning",
-        "access_log": False,
-        "timeout_keep_alive": KEEP_ALIVE_S,
-    }
     if chosen.workers == 1:
-        server = _Announcing(uvicorn.Config(create_app(chosen, uri), **options))  # type: ignore[arg-type]
+        server = _Announcing(_config(chosen, create_app(chosen, uri)))
         server.chosen, server.place = chosen, place
         server.run(sockets=[listener])
         return
@@ -115,7 +123,7 @@ def _run(chosen: Settings, uri: str, listener: socket.socket, place: str) -> Non
     os.environ.update(
         (f"FHIRSERVER_{name.upper()}", str(getattr(chosen, name))) for name in ("host", "port", "database", "data_dir")
     )
-    config = uvicorn.Config("fhirserver.app:from_environment", factory=True, workers=chosen.workers, **options)  # type: ignore[arg-type]
+    config = _config(chosen, "fhirserver.app:from_environment")
     threading.Thread(target=_announce_when_ready, args=(chosen, listener, place), daemon=True).start()
     Multiprocess(config, [listener]).run()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fhirserver.resources.registry import Release
 from fhirserver.search import paths
-from fhirserver.search.kinds import composite, date, number, quantity, reference, string, token, uri
+from fhirserver.search.kinds import composite, date, number, quantity, reference, string, token_index, uri
 from fhirserver.search.parameters import Parameter, parameters
 from fhirserver.search.paths import Branch, Key, Where
 from fhirserver.search.sink import LONGEST, Indexer, Sink, bounded
@@ -45,7 +45,7 @@ class _Place:
 
 
 _INDEXERS: dict[str, Callable[[Parameter, str], Indexer]] = {
-    "token": token.indexer,
+    "token": token_index.indexer,
     "string": string.indexer,
     "reference": reference.indexer,
     "uri": uri.indexer,

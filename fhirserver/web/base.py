@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from types import MappingProxyType
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -50,6 +50,8 @@ class Base:
         request = Request(scope, receive)
         try:
             answer = await self._answer(request)
+        except ClientDisconnect:
+            return  # nobody is left to answer; what was not sent whole was not done
         except FhirError as error:
             answer = refusal(error, request)
         except Exception as error:

@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from fhirserver.app import create_app
+from fhirserver.settings import Settings
+
 Json = dict[str, Any]
 
 
@@ -421,3 +424,23 @@ async def test_the_page_shows_what_is_stored(client: httpx.AsyncClient, patient:
     page = await client.get("/")
     assert page.status_code == 200
     assert "<dt>Patients</dt><dd>1</dd>" in page.text
+
+
+async def test_a_client_that_hangs_up_in_its_body_is_no_failure(
+    settings: Settings, mongodb_uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = [{"type": "http.request", "body": b'{"resourceType":', "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    app = create_app(settings, mongodb_uri)
+    scope = {"type": "http", "method": "POST", "scheme": "http", "path": "/r5/Patient", "query_string": b"",
+             "headers": [(b"content-type", b"application/fhir+json")], "server": ("test", 80)}  # fmt: skip
+    async with app.router.lifespan_context(app):
+        await app(scope, receive, send)
+    assert (sent, caplog.text) == ([], "")

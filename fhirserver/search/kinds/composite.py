@@ -15,7 +15,19 @@ from typing import Any
 
 from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.search import escapes, paths, text
-from fhirserver.search.kinds import date, number, quantity, ranges, reference, simple, string, terms, token, uri
+from fhirserver.search.kinds import (
+    date,
+    number,
+    quantity,
+    ranges,
+    reference,
+    simple,
+    string,
+    terms,
+    token,
+    token_index,
+    uri,
+)
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.paths import Key
@@ -95,7 +107,12 @@ def _part(component: Parameter, value: str, given: str, bases: Sequence[str]) ->
 
 # -- index -----------------------------------------------------------------------------------------------------------
 
-_SUFFIXES = {"token": token.suffixes, "reference": reference.suffixes, "string": string.suffixes, "uri": uri.suffixes}
+_SUFFIXES = {
+    "token": token_index.suffixes,
+    "reference": reference.suffixes,
+    "string": string.suffixes,
+    "uri": uri.suffixes,
+}
 
 
 def indexer(parameter: Parameter) -> Indexer | None:

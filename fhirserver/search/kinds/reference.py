@@ -14,7 +14,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.resources import registry
 from fhirserver.search import escapes, text
-from fhirserver.search.kinds import terms, token
+from fhirserver.search.kinds import terms, token, token_index
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink, bounded
@@ -165,7 +165,7 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
             sink.sort(code, literal[: text.SORT])
         identifier = value.get("identifier")
         if identifier:
-            token._add(sink.t, logical, identifier.get("system"), identifier.get("value"), True)
+            token_index.add(sink.t, logical, identifier.get("system"), identifier.get("value"), True)
         display = value.get("display")
         if display:
             normal = text.normalise(display)[: text.TERM]

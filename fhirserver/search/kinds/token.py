@@ -1,7 +1,6 @@
-"""Tokens: codes, identifiers, contact points, booleans.
+"""Tokens asked for: codes, identifiers, contact points, booleans; what they are found by is in token_index.
 
-Postings: code|value in any system, code|system|value, code||value where there is no system; code:text|display,
-code:of-type|system|type|value. https://hl7.org/fhir/R5/search.html#token
+https://hl7.org/fhir/R5/search.html#token
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from fhirserver.resources import registry
 from fhirserver.search import escapes, text
 from fhirserver.search.kinds import terms
 from fhirserver.search.kinds.terms import Filter, quote
+from fhirserver.search.kinds.token_index import of_type, pairs
 from fhirserver.search.parameters import Parameter
-from fhirserver.search.sink import Indexer, Sink
-from fhirserver.search.systems import ALIASES, same
+from fhirserver.search.systems import same
 
 MODIFIERS = ("not", "text", "code-text", "of-type")
 TERMINOLOGY = ("in", "not-in", "above", "below", "text-advanced")
@@ -105,119 +104,6 @@ def _binds(parameter: Parameter, system: str, code: str) -> bool:
     return False
 
 
-# -- index -----------------------------------------------------------------------------------------------------------
-
-
-def suffixes(parameter: Parameter, type_: str, value: Any) -> list[str]:
-    """The ends of the postings of a value."""
-    fold, bare = parameter.fold, parameter.bare
-    found: list[str] = []
-    for system, code in _pairs(type_, value):
-        _add(found, "", system, code, fold, bare)
-    return found
-
-
-def _add(found: list[str], prefix: str, system: Any, code: Any, fold: bool, bare: bool = False) -> None:
-    if code:
-        if fold:
-            code = code.casefold()
-        if "|" in code or "%" in code:
-            code = quote(code)
-        found.append(prefix + code)
-        if system:
-            found.append(f"{prefix}{quote(ALIASES.get(system, system))}|{code}")
-        elif not bare:
-            found.append(f"{prefix}|{code}")
-    elif system:
-        found.append(f"{prefix}{quote(ALIASES.get(system, system))}|")
-
-
-def indexer(parameter: Parameter, type_: str) -> Indexer:
-    """What indexes one value of a type."""
-    code, fold, bare = parameter.code, parameter.fold, parameter.bare
-    prefix, shown = f"{code}|", f"{code}:text|"
-
-    def display(value: Any, sink: Sink) -> None:
-        if value:
-            normal = text.normalise(value)[: text.TERM]
-            if normal:
-                sink.t.append(shown + normal)
-
-    def coding(value: Any, sink: Sink) -> None:
-        _add(sink.t, prefix, value.get("system"), value.get("code"), fold)
-        display(value.get("display"), sink)
-        sink.sort(code, (value.get("code") or value.get("display") or "")[: text.SORT])
-
-    def concept(value: Any, sink: Sink) -> None:
-        for each in value.get("coding") or ():
-            coding(each, sink)
-        told = value.get("text")
-        if told:
-            display(told, sink)
-            sink.sort(code, told[: text.SORT])
-
-    def codeable_reference(value: Any, sink: Sink) -> None:
-        if value.get("concept"):
-            concept(value["concept"], sink)
-
-    def identifier(value: Any, sink: Sink) -> None:
-        number = value.get("value")
-        _add(sink.t, prefix, value.get("system"), number, fold)
-        if number:
-            sink.sort(code, number[: text.SORT])
-        kind = value.get("type")
-        if kind:
-            display(kind.get("text"), sink)
-            if number:
-                for each in kind.get("coding") or ():
-                    sink.t.append(of_type(code, each.get("system") or "", each.get("code") or "", number))
-
-    def contact(value: Any, sink: Sink) -> None:
-        _add(sink.t, prefix, None, value.get("value"), fold)
-
-    def quantity(value: Any, sink: Sink) -> None:
-        _add(sink.t, prefix, value.get("system"), value.get("code"), fold)
-
-    def primitive(value: Any, sink: Sink) -> None:
-        written = _written(value)
-        _add(sink.t, prefix, None, written, fold, bare)
-        sink.sort(code, written[: text.SORT])
-
-    chosen = {
-        "Coding": coding,
-        "CodeableConcept": concept,
-        "CodeableReference": codeable_reference,
-        "Identifier": identifier,
-        "ContactPoint": contact,
-        "Quantity": quantity,
-    }.get(type_)
-    if chosen:
-        return chosen
-    return primitive if registry.is_primitive(parameter.release, type_) else _extension(parameter)
-
-
-def _extension(parameter: Parameter) -> Indexer:
-    def value_of(value: Any, sink: Sink) -> None:
-        for suffix in suffixes(parameter, "Extension", value):
-            sink.t.append(f"{parameter.code}|{suffix}")
-
-    return value_of
-
-
-def of_type(code: str, system: str, type_: str, value: str) -> str:
-    """The posting of an identifier's type."""
-    return f"{code}:of-type|{quote(system)}|{quote(type_.casefold())}|{quote(value.casefold())}"
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else str(value)
-
-
-# -- query -----------------------------------------------------------------------------------------------------------
-
-
 def suffix(test: Token) -> str:
     """The end of the posting that a test with a code asks for."""
     if test.system is None:
@@ -240,32 +126,6 @@ def to_mongo(code: str, test: Test) -> Filter:
             return {"t": of_type(code, system, type_, value)}
 
 
-# -- match -----------------------------------------------------------------------------------------------------------
-
-
-def _pairs(type_: str, value: Any) -> Iterator[tuple[str | None, str | None]]:
-    """(system, code) of everything in a value."""
-    match type_:
-        case "Coding" | "Quantity":
-            yield value.get("system"), value.get("code")
-        case "CodeableConcept":
-            for coding in value.get("coding") or ():
-                yield coding.get("system"), coding.get("code")
-        case "CodeableReference":
-            yield from _pairs("CodeableConcept", value.get("concept") or {})
-        case "Identifier":
-            yield value.get("system"), value.get("value")
-        case "ContactPoint":
-            yield None, value.get("value")
-        case "Extension":
-            for key, inner in value.items():
-                if key.startswith("value"):
-                    name = key[5:] if isinstance(inner, dict) else "code"
-                    yield from _pairs(name, inner)
-        case _ if not isinstance(value, dict):
-            yield None, _written(value)
-
-
 def _displays(type_: str, value: Any) -> Iterator[str | None]:
     match type_:
         case "Coding":
@@ -282,7 +142,7 @@ def _displays(type_: str, value: Any) -> Iterator[str | None]:
 
 def findable(type_: str, value: Any) -> bool:
     """Whether a value can be searched for at all."""
-    if any(code or system for system, code in _pairs(type_, value)):
+    if any(code or system for system, code in pairs(type_, value)):
         return True
     return any(shown and text.normalise(shown) for shown in _displays(type_, value))
 
@@ -291,13 +151,13 @@ def matches(test: Test, type_: str, value: Any) -> bool:
     """Whether one value of a resource satisfies a test."""
     match test:
         case Token(system, code, fold):
-            for its_system, its_code in _pairs(type_, value):
+            for its_system, its_code in pairs(type_, value):
                 written = (its_code or "").casefold() if fold else (its_code or "")
                 if (system is None or same(its_system or "") == system) and (not code or written == code):
                     return True
             return False
         case CodeStarts(start, fold):
-            codes = (code or "" for _, code in _pairs(type_, value))
+            codes = (code or "" for _, code in pairs(type_, value))
             return any((code.casefold() if fold else code).startswith(start) for code in codes)
         case Display(start):
             return any(text.normalise(shown).startswith(start) for shown in _displays(type_, value) if shown)

@@ -1,0 +1,148 @@
+"""What a token is found by: the postings of codes, identifiers, contact points and booleans.
+
+code|value in any system, code|system|value, code||value where there is no system; code:text|display,
+code:of-type|system|type|value. https://hl7.org/fhir/R5/search.html#token
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fhirserver.resources import registry
+from fhirserver.search import text
+from fhirserver.search.kinds.terms import quote
+from fhirserver.search.parameters import Parameter
+from fhirserver.search.sink import Indexer, Sink
+from fhirserver.search.systems import ALIASES
+
+
+def suffixes(parameter: Parameter, type_: str, value: Any) -> list[str]:
+    """The ends of the postings of a value."""
+    fold, bare = parameter.fold, parameter.bare
+    found: list[str] = []
+    for system, code in pairs(type_, value):
+        add(found, "", system, code, fold, bare)
+    return found
+
+
+def add(found: list[str], prefix: str, system: Any, code: Any, fold: bool, bare: bool = False) -> None:
+    """Adds the postings of a code in a system, either of which may be missing."""
+    if code:
+        if fold:
+            code = code.casefold()
+        if "|" in code or "%" in code:
+            code = quote(code)
+        found.append(prefix + code)
+        if system:
+            found.append(f"{prefix}{quote(ALIASES.get(system, system))}|{code}")
+        elif not bare:
+            found.append(f"{prefix}|{code}")
+    elif system:
+        found.append(f"{prefix}{quote(ALIASES.get(system, system))}|")
+
+
+def indexer(parameter: Parameter, type_: str) -> Indexer:
+    """What indexes one value of a type."""
+    code, fold, bare = parameter.code, parameter.fold, parameter.bare
+    prefix, shown = f"{code}|", f"{code}:text|"
+
+    def display(value: Any, sink: Sink) -> None:
+        if value:
+            normal = text.normalise(value)[: text.TERM]
+            if normal:
+                sink.t.append(shown + normal)
+
+    def coding(value: Any, sink: Sink) -> None:
+        add(sink.t, prefix, value.get("system"), value.get("code"), fold)
+        display(value.get("display"), sink)
+        sink.sort(code, (value.get("code") or value.get("display") or "")[: text.SORT])
+
+    def concept(value: Any, sink: Sink) -> None:
+        for each in value.get("coding") or ():
+            coding(each, sink)
+        told = value.get("text")
+        if told:
+            display(told, sink)
+            sink.sort(code, told[: text.SORT])
+
+    def codeable_reference(value: Any, sink: Sink) -> None:
+        if value.get("concept"):
+            concept(value["concept"], sink)
+
+    def identifier(value: Any, sink: Sink) -> None:
+        number = value.get("value")
+        add(sink.t, prefix, value.get("system"), number, fold)
+        if number:
+            sink.sort(code, number[: text.SORT])
+        kind = value.get("type")
+        if kind:
+            display(kind.get("text"), sink)
+            if number:
+                for each in kind.get("coding") or ():
+                    sink.t.append(of_type(code, each.get("system") or "", each.get("code") or "", number))
+
+    def contact(value: Any, sink: Sink) -> None:
+        add(sink.t, prefix, None, value.get("value"), fold)
+
+    def quantity(value: Any, sink: Sink) -> None:
+        add(sink.t, prefix, value.get("system"), value.get("code"), fold)
+
+    def primitive(value: Any, sink: Sink) -> None:
+        written = _written(value)
+        add(sink.t, prefix, None, written, fold, bare)
+        sink.sort(code, written[: text.SORT])
+
+    chosen = {
+        "Coding": coding,
+        "CodeableConcept": concept,
+        "CodeableReference": codeable_reference,
+        "Identifier": identifier,
+        "ContactPoint": contact,
+        "Quantity": quantity,
+    }.get(type_)
+    if chosen:
+        return chosen
+    return primitive if registry.is_primitive(parameter.release, type_) else _extension(parameter)
+
+
+def _extension(parameter: Parameter) -> Indexer:
+    def value_of(value: Any, sink: Sink) -> None:
+        for suffix in suffixes(parameter, "Extension", value):
+            sink.t.append(f"{parameter.code}|{suffix}")
+
+    return value_of
+
+
+def of_type(code: str, system: str, type_: str, value: str) -> str:
+    """The posting of an identifier's type."""
+    return f"{code}:of-type|{quote(system)}|{quote(type_.casefold())}|{quote(value.casefold())}"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else str(value)
+
+
+def pairs(type_: str, value: Any) -> Iterator[tuple[str | None, str | None]]:
+    """(system, code) of everything in a value."""
+    match type_:
+        case "Coding" | "Quantity":
+            yield value.get("system"), value.get("code")
+        case "CodeableConcept":
+            for coding in value.get("coding") or ():
+                yield coding.get("system"), coding.get("code")
+        case "CodeableReference":
+            yield from pairs("CodeableConcept", value.get("concept") or {})
+        case "Identifier":
+            yield value.get("system"), value.get("value")
+        case "ContactPoint":
+            yield None, value.get("value")
+        case "Extension":
+            for key, inner in value.items():
+                if key.startswith("value"):
+                    name = key[5:] if isinstance(inner, dict) else "code"
+                    yield from pairs(name, inner)
+        case _ if not isinstance(value, dict):
+            yield None, _written(value)
