@@ -14,8 +14,9 @@ from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, FhirError, Malformed, NotSupported
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import write
-from fhirserver.interactions.conditional import Criteria, version_of
+from fhirserver.interactions.conditional import Criteria, precondition
 from fhirserver.interactions.server import Server, known_type
+from fhirserver.store.documents import Expected
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -33,7 +34,7 @@ class Ask:
     query: str = ""
     resource: Resource | None = None
     full_url: str | None = None
-    expected: int | None = None
+    expected: Expected | None = None
     fresh: str = ""
 
     @property
@@ -123,9 +124,9 @@ def _ask(
     segments = [segment for segment in parts.path.split("/") if segment]
     type_ = segments[0] if segments else ""
     known_type(server, type_)
-    expected = None
-    if request.get("ifMatch") is not None:
-        expected = version_of(str(request["ifMatch"]), f"{where}.request.ifMatch")
+    given = request.get("ifMatch")
+    names = (f"{where}.request.ifMatch", f"{where}.request.ifNoneMatch")
+    expected = precondition(None if given is None else str(given), None, names)
     id_: str | None = None
     version: str | None = None
     criteria: Criteria | None = None

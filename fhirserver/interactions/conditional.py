@@ -17,9 +17,10 @@ from fhirserver.interactions.server import Reader, Server
 from fhirserver.search.ast import EVERYTHING
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.parse import parse
+from fhirserver.store.documents import Among, Expected
 from fhirserver.store.store import Tx
 
-_ETAG = re.compile(r'(?:W/)?"([^"]*)"|([^",\s]+)')
+_ETAG = re.compile(r'(?:W/)?"([^"]*)"|([^",*\s]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,39 @@ class Criteria:
         return f"condition/{self.type}?{self.query}"
 
 
-def version_of(etag: str, where: str) -> int:
-    """The version that an ETag names; `where` is the header or element it stood in."""
-    match = _ETAG.fullmatch(etag.strip())
-    text = (match[1] or match[2] or "") if match else ""
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise BadRequest(
-            f'{where} names no version of this server: send the ETag of the version you read, such as W/"3".',
-            expression=where,
-        )
-    return int(text)
+HEADERS = ("If-Match", "If-None-Match")
+
+
+def precondition(match: str | None, none_match: str | None, names: tuple[str, str] = HEADERS) -> Expected | None:
+    """What If-Match and If-None-Match ask of the current version; `names` is what they are called where they stood.
+
+    BadRequest for what is no ETag; a well-formed one that this server never gave matches no version.
+    """
+    if match is not None and none_match is not None:
+        raise BadRequest(f"{' and '.join(names)} do not go together: send one of them.", expression=names)
+    if match is not None:
+        versions = _versions(match, names[0])
+        if versions is not None and len(versions) == 1:
+            return next(iter(versions))
+        return Among(versions)
+    return None if none_match is None else Among(_versions(none_match, names[1]), negated=True)
+
+
+def _versions(header: str, where: str) -> frozenset[int] | None:
+    """The versions that a list of ETags names; None for '*', which names all."""
+    if header.strip() == "*":
+        return None
+    found = set()
+    for etag in header.split(","):
+        match = _ETAG.fullmatch(etag.strip())
+        if match is None:
+            raise BadRequest(
+                f'{where} is a list of ETags: send that of the version you read, such as W/"3", or *.', expression=where
+            )
+        text = match[1] or match[2] or ""
+        if text.isascii() and text.isdecimal() and len(text) < 10:
+            found.add(int(text))
+    return frozenset(found)
 
 
 async def matches(

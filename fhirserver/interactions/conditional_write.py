@@ -14,6 +14,7 @@ from fhirserver.interactions.bundle_entry import Ask
 from fhirserver.interactions.conditional import Criteria
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.interactions.write import Outcome, new_id
+from fhirserver.store.documents import Expected
 
 
 async def create(server: Server, type_: str, resource: Resource, query: str) -> Outcome:
@@ -23,14 +24,14 @@ async def create(server: Server, type_: str, resource: Resource, query: str) -> 
     )
 
 
-async def update(server: Server, type_: str, resource: Resource, query: str, expected: int | None) -> Outcome:
+async def update(server: Server, type_: str, resource: Resource, query: str, expected: Expected | None) -> Outcome:
     """Updates the one that matches, creates one where none does; PreconditionFailed when several do."""
     return await _one(
         server, Ask(0, "PUT", type_, criteria=_criteria(type_, query), resource=resource, expected=expected), "url"
     )
 
 
-async def delete(server: Server, type_: str, query: str, expected: int | None) -> Outcome:
+async def delete(server: Server, type_: str, query: str, expected: Expected | None) -> Outcome:
     """Deletes the one that matches, if any; PreconditionFailed when several do."""
     return await _one(server, Ask(0, "DELETE", type_, criteria=_criteria(type_, query), expected=expected), "url")
 

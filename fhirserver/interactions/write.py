@@ -19,8 +19,8 @@ from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.resources.validation import check
 from fhirserver.search.indexing import IndexEntry, entry
+from fhirserver.store.documents import Expected, Version, Written
 from fhirserver.store.documents import Put as Item
-from fhirserver.store.documents import Version, Written
 from fhirserver.store.store import Tx
 
 LARGE = 2000
@@ -34,7 +34,7 @@ class Put:
     type: str
     id: str
     resource: Resource
-    expected: int | None = None
+    expected: Expected | None = None
     create_only: bool = False
 
 
@@ -44,7 +44,7 @@ class Remove:
 
     type: str
     id: str
-    expected: int | None = None
+    expected: Expected | None = None
 
 
 Operation = Put | Remove
@@ -71,14 +71,14 @@ async def create(server: Server, type_: str, resource: Resource) -> Outcome:
     return (await apply(server, [Put(type_, new_id(), resource, create_only=True)]))[0]
 
 
-async def update(server: Server, type_: str, id_: str, resource: Resource, expected: int | None = None) -> Outcome:
+async def update(server: Server, type_: str, id_: str, resource: Resource, expected: Expected | None = None) -> Outcome:
     """Stores the next version, or the first one under an id the client chose."""
     named(type_, id_, resource)
     await accept(server, type_, resource)
     return (await apply(server, [Put(type_, id_, resource, expected)]))[0]
 
 
-async def delete(server: Server, type_: str, id_: str, expected: int | None = None) -> Outcome:
+async def delete(server: Server, type_: str, id_: str, expected: Expected | None = None) -> Outcome:
     """Deletes the resource; it can be read as earlier versions still."""
     known(server, type_, id_)
     return (await apply(server, [Remove(type_, id_, expected)]))[0]

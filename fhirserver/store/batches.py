@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from fhirserver.errors import Duplicate
 from fhirserver.store import groups, members, reads, superseding
 from fhirserver.store.context import Context, RerunError
-from fhirserver.store.documents import Put, Stored, Written, superseded
+from fhirserver.store.documents import Expected, Put, Stored, Written, superseded
 from fhirserver.store.failures import is_duplicate
 from fhirserver.store.versions import Step, check, deletion, is_unchanged, step
 
@@ -67,7 +67,7 @@ async def _currents(ctx: Context, items: Sequence[Put]) -> dict[tuple[str, str],
     return {key: found for type_, ids in wanted.items() for id_ in ids if (found := ctx.seen[key := (type_, id_)])}
 
 
-async def remove(ctx: Context, type: str, id: str, expected: int | None) -> Written | None:
+async def remove(ctx: Context, type: str, id: str, expected: Expected | None) -> Written | None:
     """Writes the version that says the resource is gone; see `Store.remove`."""
     require(ctx, {type})
     current = await reads.current(ctx, type, id)

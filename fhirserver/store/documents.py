@@ -60,6 +60,26 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """What a write asks of the current version: to be one of `versions`, or, `negated`, to be none of them.
+
+    None for `versions` stands for any version of a resource that is there, https://www.rfc-editor.org/rfc/rfc9110#section-13.1.
+    """
+
+    versions: frozenset[int] | None = None
+    negated: bool = False
+
+    def holds(self, version: int, gone: bool) -> bool:
+        """Whether the current version is as asked; 0 when there never was one."""
+        there = not gone and version > 0
+        return (there if self.versions is None else version in self.versions) is not self.negated
+
+
+Expected = int | Among
+"""The condition of a write: exactly this version (the common case), or a wider one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """One resource to be written among others."""
 
@@ -68,7 +88,7 @@ class Put:
     id: str
     release: str
     entry: IndexEntry
-    expected: int | None = None
+    expected: Expected | None = None
     create_only: bool = False
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from fhirserver.fhirjson import Resource
 from fhirserver.store import batches, facts, groups, indexes, locks, members, reindexing, transactions, writes
-from fhirserver.store.documents import IndexEntry, Put, Written
+from fhirserver.store.documents import Expected, IndexEntry, Put, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
 
@@ -30,7 +30,7 @@ class Tx(Operations):
         id: str,
         release: str,
         entry: IndexEntry,
-        expected: int | None = None,
+        expected: Expected | None = None,
         create_only: bool = False,
     ) -> Written:
         """See `Store.put`."""
@@ -45,7 +45,7 @@ class Tx(Operations):
         """Writes many resources in a few round trips, each at most once; see `Store.put`."""
         return await batches.put_many(self._ctx, items)
 
-    async def remove(self, type: str, id: str, *, expected: int | None = None) -> Written | None:
+    async def remove(self, type: str, id: str, *, expected: Expected | None = None) -> Written | None:
         """See `Store.remove`."""
         return await batches.remove(self._ctx, type, id, expected)
 
@@ -100,7 +100,7 @@ class Store(Operations):
         id: str,
         release: str,
         entry: IndexEntry,
-        expected: int | None = None,
+        expected: Expected | None = None,
         create_only: bool = False,
     ) -> Written:
         """Writes the next version of a resource; id and meta are set here, `resource` is left as it is.
@@ -118,7 +118,7 @@ class Store(Operations):
         """Writes all `items` or none."""
         return await self.transact(lambda tx: tx.put_many(items))
 
-    async def remove(self, type: str, id: str, *, expected: int | None = None) -> Written | None:
+    async def remove(self, type: str, id: str, *, expected: Expected | None = None) -> Written | None:
         """Writes a version that says the resource is gone: None when there never was one, unchanged when it is gone.
 
         PreconditionFailed when `expected` is not the current version.

@@ -14,7 +14,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import Duplicate, PreconditionFailed
 from fhirserver.fhirjson import Resource
 from fhirserver.store.codec import Document, encoded
-from fhirserver.store.documents import Put, Stored, Version, document, stamped
+from fhirserver.store.documents import Among, Expected, Put, Stored, Version, document, stamped
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,31 @@ class Step:
     created: bool
 
 
-def check(type: str, id: str, current: Stored | None, expected: int | None, create_only: bool = False) -> None:
-    """PreconditionFailed unless the current version is the expected one; Duplicate when there must be none."""
+def check(type: str, id: str, current: Stored | None, expected: Expected | None, create_only: bool = False) -> None:
+    """PreconditionFailed unless the current version is as expected; Duplicate when there must be none."""
     there = current is not None and not current.gone
     if create_only and there:
         raise Duplicate(f"{type}/{id} exists already: update it, or create it with another id.")
-    if expected is not None and expected != (current.version if current else 0):
-        state = f"version {current.version}" + (", which is deleted" if current.gone else "") if current else "absent"
-        raise PreconditionFailed(
-            f"{type}/{id} is {state}, not version {expected}: read it again and repeat the change on what you get."
-        )
+    if expected is None:
+        return
+    number, gone = (current.version, current.gone) if current else (0, True)
+    if number == expected if isinstance(expected, int) else expected.holds(number, gone):
+        return
+    state = f"version {number}" + (", which is deleted" if gone else "") if number else "absent"
+    raise PreconditionFailed(
+        f"{type}/{id} is {state}, {_asked(expected)}: read it again and repeat the change on what you get."
+    )
+
+
+def _asked(expected: Expected) -> str:
+    match expected:
+        case int():
+            return f"not version {expected}"
+        case Among(None, negated):
+            return "but was to be absent" if negated else "but was to be there"
+        case Among(versions, negated):
+            listed = ", ".join(map(str, sorted(versions or ()))) or "another server's"
+            return f"but was {'not ' if negated else ''}to be {listed}"
 
 
 def is_unchanged(item: Put, current: Stored | None) -> bool:

@@ -19,7 +19,7 @@ from fhirserver.errors import Conflict
 from fhirserver.store import indexes, reads
 from fhirserver.store.codec import encoded
 from fhirserver.store.context import Context
-from fhirserver.store.documents import Put, Stored, Version, Written, superseded
+from fhirserver.store.documents import Expected, Put, Stored, Version, Written, superseded
 from fhirserver.store.versions import Step, check, deletion, is_unchanged, step
 
 _TRIES = 10
@@ -72,7 +72,7 @@ async def _surely(ctx: Context, item: Put) -> Written:
     raise _contended(item.type, item.id)
 
 
-async def remove(ctx: Context, type: str, id: str, expected: int | None) -> Written | None:
+async def remove(ctx: Context, type: str, id: str, expected: Expected | None) -> Written | None:
     """Writes the version that says the resource is gone; see `Store.remove`."""
     await indexes.ensure(ctx, type)
     with ctx.translated():

@@ -12,8 +12,9 @@ from typing import Literal
 from starlette.requests import Request
 
 from fhirserver.errors import Malformed, NotAcceptable, NotSupported, TooLarge, UnsupportedMediaType
-from fhirserver.interactions.conditional import version_of
+from fhirserver.interactions.conditional import precondition
 from fhirserver.resources.registry import VERSIONS, Release
+from fhirserver.store.documents import Expected
 
 FHIR_JSON = "application/fhir+json"
 JSON_TYPES = frozenset({FHIR_JSON, "application/json", "text/json", "application/json+fhir"})
@@ -153,15 +154,10 @@ async def _read(request: Request, limit_mb: int) -> bytes:
     return b"".join(chunks)
 
 
-def if_match(request: Request) -> int | None:
-    """The version If-Match asks for; None without the header or with '*'. Refuses the condition that is not done."""
-    if "if-none-match" in request.headers:
-        raise NotSupported(
-            "If-None-Match is not done on writes here: create by POST with If-None-Exist, or update with If-Match.",
-            expression="If-None-Match",
-        )
-    header = request.headers.get("if-match")
-    return None if header is None or header.strip() == "*" else version_of(header, "If-Match")
+def expected(request: Request) -> Expected | None:
+    """What If-Match and If-None-Match ask of the version that a write replaces."""
+    headers = request.headers
+    return precondition(headers.get("if-match"), headers.get("if-none-match"))
 
 
 def pretty(request: Request) -> bool:

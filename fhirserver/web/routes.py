@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest
+from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, capabilities, conditional_write, enrol, import_record, search, write
 from fhirserver.interactions.history import history as read_history
@@ -69,6 +69,12 @@ async def search_post(request: Request, server: Server) -> Response:
 async def create(request: Request, server: Server) -> Response:
     """create, also a conditional one."""
     type_ = request.path_params["type"]
+    for header in ("If-Match", "If-None-Match"):
+        if header in request.headers:
+            raise NotSupported(
+                f"{header} does not go with a create, which has no version yet: use If-None-Exist, or PUT under an id.",
+                expression=header,
+            )
     query = request.headers.get("if-none-exist")
     body = await _body(request, server)
     if query is None:
@@ -78,14 +84,14 @@ async def create(request: Request, server: Server) -> Response:
 
 async def update_matching(request: Request, server: Server) -> Response:
     """conditional update."""
-    body, expected = await _body(request, server), negotiation.if_match(request)
+    body, expected = await _body(request, server), negotiation.expected(request)
     result = await conditional_write.update(server, request.path_params["type"], body, _query(request), expected)
     return written(request, server.base, result)
 
 
 async def delete_matching(request: Request, server: Server) -> Response:
     """conditional delete of one resource."""
-    expected = negotiation.if_match(request)
+    expected = negotiation.expected(request)
     result = await conditional_write.delete(server, request.path_params["type"], _query(request), expected)
     return written(request, server.base, result)
 
@@ -94,14 +100,14 @@ async def update(request: Request, server: Server) -> Response:
     """update, and create under an id of the client's."""
     path = request.path_params
     body = await _body(request, server)
-    result = await write.update(server, path["type"], path["id"], body, negotiation.if_match(request))
+    result = await write.update(server, path["type"], path["id"], body, negotiation.expected(request))
     return written(request, server.base, result)
 
 
 async def delete(request: Request, server: Server) -> Response:
     """delete."""
     path = request.path_params
-    result = await write.delete(server, path["type"], path["id"], negotiation.if_match(request))
+    result = await write.delete(server, path["type"], path["id"], negotiation.expected(request))
     return written(request, server.base, result)
 
 

@@ -64,7 +64,11 @@ async def test_criteria_that_match_several_are_refused(client: httpx.AsyncClient
         ("PUT", "/r5/Patient?_count=3", {}, 412, None),
         ("DELETE", "/r5/Patient", {}, 400, "url"),
         ("PUT", "/r5/Nothing?_id=1", {}, 404, None),
-        ("PUT", "/r5/Patient/a", {"If-None-Match": "*"}, 400, "If-None-Match"),
+        ("PUT", "/r5/Patient/a", {"If-None-Match": "a b"}, 400, "If-None-Match"),
+        ("PUT", "/r5/Patient/a", {"If-Match": ""}, 400, "If-Match"),
+        ("PUT", "/r5/Patient/a", {"If-Match": "*", "If-None-Match": "*"}, 400, "If-Match"),
+        ("POST", "/r5/Patient", {"If-Match": "*"}, 400, "If-Match"),
+        ("POST", "/r5/Patient", {"If-None-Match": "*"}, 400, "If-None-Match"),
     ],
 )
 async def test_a_condition_that_selects_nothing_is_refused(
@@ -79,7 +83,47 @@ async def test_a_condition_that_selects_nothing_is_refused(
     answer = await client.request(method, url, json=patient | {"id": "a"}, headers=headers)
     assert answer.status_code == status, answer.text
     if where:
-        assert answer.json()["issue"][0]["expression"] == [where]
+        assert answer.json()["issue"][0]["expression"][0] == where
+
+
+@pytest.mark.parametrize(
+    ("there", "headers", "status"),
+    [
+        ("absent", {"If-Match": "*"}, 412),
+        ("absent", {"If-Match": 'W/"1"'}, 412),
+        ("absent", {"If-None-Match": "*"}, 201),
+        ("absent", {"If-None-Match": 'W/"1"'}, 201),
+        ("second", {"If-Match": "*"}, 200),
+        ("second", {"If-Match": 'W/"2"'}, 200),
+        ("second", {"If-Match": '"2"'}, 200),
+        ("second", {"If-Match": "2"}, 200),
+        ("second", {"If-Match": 'W/"1"'}, 412),
+        ("second", {"If-Match": 'W/"1", W/"2"'}, 200),
+        ("second", {"If-Match": 'W/"1", W/"3"'}, 412),
+        ("second", {"If-Match": 'W/"of-another-server"'}, 412),
+        ("second", {"If-None-Match": "*"}, 412),
+        ("second", {"If-None-Match": 'W/"2"'}, 412),
+        ("second", {"If-None-Match": 'W/"1"'}, 200),
+        ("gone", {"If-Match": "*"}, 412),
+        ("gone", {"If-Match": 'W/"3"'}, 201),
+        ("gone", {"If-Match": 'W/"2"'}, 412),
+        ("gone", {"If-None-Match": "*"}, 201),
+    ],
+)
+async def test_a_write_is_done_only_on_the_version_that_its_headers_ask_for(
+    client: httpx.AsyncClient, patient: Json, there: str, headers: dict[str, str], status: int
+) -> None:
+    if there != "absent":
+        await client.put("/r5/Patient/a", json=patient | {"id": "a"})
+        await client.put("/r5/Patient/a", json=patient | {"id": "a", "gender": "male"})
+    if there == "gone":
+        await client.delete("/r5/Patient/a")
+    answer = await client.put("/r5/Patient/a", json=patient | {"id": "a", "active": True}, headers=headers)
+    assert answer.status_code == status, answer.text
+    if status == 412:
+        assert answer.json()["issue"][0]["code"] == "conflict"
+        left = await client.delete("/r5/Patient/a", headers=headers)
+        assert left.status_code == 412, "a deletion obeys the same conditions"
 
 
 async def test_a_bad_resource_under_a_condition_is_named_as_itself(client: httpx.AsyncClient, patient: Json) -> None:
