@@ -18,7 +18,8 @@ from fhirserver.interactions.server import Server
 from fhirserver.resources.registry import Release
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
-from fhirserver.web.dispatch import dispatch
+from fhirserver.web.dispatch import allowed, dispatch
+from fhirserver.web.headers import settle
 from fhirserver.web.negotiation import accept
 from fhirserver.web.responses import refusal
 
@@ -64,7 +65,10 @@ class Base:
             await _failed(error)(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
+        settle(request.scope)
         path = request.scope["path"][len(self._path) :]
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": allowed(path)})
         handler, request.scope["path_params"] = dispatch(request.method, path)
         accept(request, self._release)
         return await handler(request, self._server(request))

@@ -5,7 +5,7 @@ A server of studies answers thousands of requests a second; a list of regular ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fhirserver.errors import MethodNotAllowed, NotFound
@@ -23,9 +23,9 @@ class Row:
     handlers: dict[str, Handler] = field(default_factory=dict)
 
     def fits(self, segments: Segments) -> bool:
-        """Whether the fixed segments are these; a name with a $ is an operation's and no parameter."""
+        """Whether the fixed segments are these; a name with a $ is an operation's and no other parameter."""
         return all(
-            own == given if name is None else not given.startswith("$")
+            own == given if name is None else given.startswith("$") == (name == "operation")
             for own, name, given in zip(self.fixed, self.names, segments, strict=True)
         )
 
@@ -57,22 +57,31 @@ def dispatch(method: str, path: str) -> tuple[Handler, dict[str, str]]:
     """The handler and the path's parameters; NotFound or MethodNotAllowed. HEAD is a GET without its body."""
     segments = _segments(path)
     wanted = "GET" if method == "HEAD" else method
-    allowed: set[str] = set()
+    for row in _fitting(segments):
+        handler = row.handlers.get(wanted)
+        if handler is not None:
+            return handler, {name: part for name, part in zip(row.names, segments, strict=True) if name}
+    listed = allowed(path)
+    raise MethodNotAllowed(f"{method} is not done at this address, which takes {listed}.", headers={"Allow": listed})
+
+
+def allowed(path: str) -> str:
+    """The methods that an address takes, as the Allow header lists them; NotFound where there is no such address."""
+    methods = {method for row in _fitting(_segments(path)) for method in row.handlers}
+    if not methods:
+        raise NotFound(
+            "There is no such address or operation here: the CapabilityStatement at /metadata says what this server "
+            "does.",
+            code="not-supported" if "$" in path else None,
+        )
+    return ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+
+
+def _fitting(segments: Segments) -> Iterator[Row]:
+    """The rows that a path fits, those of fixed segments first, as the table has them."""
     for row in _ROWS.get(len(segments), ()):
         if row.fits(segments):
-            handler = row.handlers.get(wanted)
-            if handler is not None:
-                return handler, {name: part for name, part in zip(row.names, segments, strict=True) if name}
-            allowed |= row.handlers.keys()
+            yield row
             if not any(row.names):
                 # An address of its own, such as /metadata, is not also a type's.
                 break
-    if allowed:
-        listed = ", ".join(sorted(allowed))
-        raise MethodNotAllowed(
-            f"{method} is not done at this address, which takes {listed}.", headers={"Allow": listed}
-        )
-    raise NotFound(
-        "There is no such address or operation here: the CapabilityStatement at /metadata says what this server does.",
-        code="not-supported" if "$" in path else None,
-    )
