@@ -59,9 +59,9 @@ def _resource(server: Server, type_: str) -> dict[str, Any]:
         found["searchInclude"] = references
     found["searchParam"] = [{"name": each.code, "definition": each.definition.url, "type": each.kind} for each in known]
     own = [
-        {"name": operation.code, "definition": f"{server.base}/OperationDefinition/{operation.id}"}
+        {"name": operation.code, "definition": operation.canonical(server.base)}
         for operation in operations.OPERATIONS
-        if operation.type == type_
+        if operation.types is None or type_ in operation.types
     ]
     if own:
         found["operation"] = own

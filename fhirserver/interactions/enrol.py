@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 import uuid_utils
 
 from fhirserver import fhirjson
-from fhirserver.enrolment import parameters as enroll_parameters
 from fhirserver.enrolment import rules
 from fhirserver.enrolment.facts import Enrolment, Facts
 from fhirserver.enrolment.following import GROUP_TYPES
-from fhirserver.enrolment.parameters import operation_definition
+from fhirserver.enrolment.parameters import Request
 from fhirserver.errors import FhirError, Gone, Issue, NotFound
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import enrol_facts
@@ -28,7 +27,7 @@ from fhirserver.settings import Settings
 from fhirserver.store.documents import Version
 from fhirserver.store.store import Store, Tx
 
-__all__ = ["EnrolmentEffect", "enroll", "locks", "operation_definition", "prepare", "subject_written"]
+__all__ = ["EnrolmentEffect", "enroll", "locks", "prepare", "subject_written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +94,14 @@ async def subject_written(
 
 
 async def enroll(
-    store: Store, settings: Settings, release: Release, study_id: str, parameters: Resource
+    store: Store, settings: Settings, release: Release, study_id: str, request: Request
 ) -> tuple[Version, list[Issue]]:
     """$enroll: the new ResearchSubject and the warnings."""
-    check(release, parameters)
     study = await store.read(STUDY, study_id)
     if study is None:
         raise NotFound(f"There is no {STUDY}/{study_id[:64]} here.")
     if study.gone:
         raise Gone(f"{STUDY}/{study_id} was deleted.")
-    request = enroll_parameters.request(parameters)
     today = fhirjson.today()
     subject = research_subject.compose(
         f"{STUDY}/{study_id}",

@@ -13,12 +13,14 @@ from fhirserver import fhirjson
 from fhirserver.errors import Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle
+from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.server import Server
 from fhirserver.mappers.bundle import transaction
 from fhirserver.mappers.readers import read
 from fhirserver.resources import bundle as render
+from fhirserver.resources.arguments import Arguments, Parameter
 from fhirserver.resources.operation_outcome import outcome
-from fhirserver.resources.registry import VERSIONS, Release
+from fhirserver.resources.registry import Release
 
 LARGE = 100_000
 """Bytes of a record above which it is mapped off the event loop, so that others are served meanwhile."""
@@ -75,44 +77,25 @@ def _merge(before: Resource, after: Resource) -> Resource:
     return after | {"recruitment": merged}
 
 
-def operation_definition(release: Release, base: str) -> Resource:
-    """The OperationDefinition of ResearchStudy/$import-record."""
-    return {
-        "resourceType": "OperationDefinition",
-        "url": f"{base}/OperationDefinition/ResearchStudy-import-record",
-        "version": VERSIONS[release],
-        "name": "ImportRecord",
-        "title": "Import a trial record",
-        "status": "active",
-        "kind": "operation",
-        "affectsState": True,
-        "description": (
-            "Takes a raw trial record as the request's body (a ClinicalTrials.gov API v2 study as application/json, a "
-            "registry page as text/plain or text/html), maps it to ResearchStudy, PlanDefinition, Group and the "
-            "resources around them, and stores these in one transaction. The same record again changes nothing. The "
-            "answer is a transaction-response Bundle; its last entry is an OperationOutcome of what was not mapped."
-        ),
-        "code": "import-record",
-        "resource": ["ResearchStudy"],
-        "system": False,
-        "type": True,
-        "instance": False,
-        "parameter": [
-            {
-                "name": "record",
-                "use": "in",
-                "min": 1,
-                "max": "1",
-                "documentation": "The record: the body itself, not a Parameters resource.",
-                "type": "Binary",
-            },
-            {
-                "name": "return",
-                "use": "out",
-                "min": 1,
-                "max": "1",
-                "documentation": "What was stored, and an OperationOutcome of what was not mapped.",
-                "type": "Bundle",
-            },
-        ],
-    }
+async def _invoked(server: Server, call: Call, given: Arguments) -> Answer:
+    return Answer((await import_record(server, call.raw or b"")).response)
+
+
+IMPORT_RECORD = Operation(
+    code="import-record",
+    title="Import a trial record",
+    description=(
+        "Takes a raw trial record as the request's body (a ClinicalTrials.gov API v2 study as application/json, a "
+        "registry page as text/plain or text/html), maps it to ResearchStudy, PlanDefinition, Group and the "
+        "resources around them, and stores these in one transaction. The same record again changes nothing. The "
+        "answer is a transaction-response Bundle; its last entry is an OperationOutcome of what was not mapped."
+    ),
+    handler=_invoked,
+    levels=("type",),
+    types=("ResearchStudy",),
+    parameters=(Parameter("record", "Binary", "The record: the body itself, not a Parameters resource.", min=1),),
+    returns=Parameter("return", "Bundle", "What was stored, and an OperationOutcome of what was not mapped.", min=1),
+    affects_state=True,
+    raw=True,
+    alone=True,
+)

@@ -125,6 +125,11 @@ async def body(request: Request, limit_mb: int) -> bytes:
     return data
 
 
+def has_body(request: Request) -> bool:
+    """Whether a body was sent at all."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
 async def form(request: Request, limit_mb: int) -> str:
     """A form's body as a query string."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

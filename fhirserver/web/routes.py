@@ -6,21 +6,23 @@ https://hl7.org/fhir/R5/http.html#summary
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, NotSupported
+from fhirserver.errors import NotSupported
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import bundle, capabilities, conditional_write, enrol, import_record, search, write
+from fhirserver.interactions import bundle, capabilities, conditional_write, operations, search, write
 from fhirserver.interactions.history import history as read_history
+from fhirserver.interactions.operation import Call
 from fhirserver.interactions.read import read as read_current
 from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
 from fhirserver.web import negotiation
 from fhirserver.web.history import history_bundle, page_of_history
-from fhirserver.web.responses import fhir, resource, unchanged, warnings, written
+from fhirserver.web.responses import fhir, resource, unchanged, written
 
 Handler = Callable[[Request, Server], Awaitable[Response]]
 
@@ -117,32 +119,25 @@ async def batch(request: Request, server: Server) -> Response:
     return fhir(request, await bundle.process(server, await _body(request, server), bodies=bodies))
 
 
-async def enroll(request: Request, server: Server) -> Response:
-    """ResearchStudy/{id}/$enroll."""
-    parameters = await _body(request, server)
-    if parameters["resourceType"] != "Parameters":
-        raise BadRequest("$enroll takes a Parameters resource with the parameter 'subject'.", expression="Parameters")
-    given = parameters.get("parameter")
-    if isinstance(given, list):
-        write.own_references(server, [one.get("valueReference") for one in given if isinstance(one, dict)])
-    version, notes = await enrol.enroll(
-        server.store, server.settings, server.release, request.path_params["id"], parameters
-    )
-    return written(request, server.base, write.Outcome(version, created=True, warnings=tuple(notes)))
-
-
-async def import_(request: Request, server: Server) -> Response:
-    """ResearchStudy/$import-record."""
-    data = await negotiation.body(request, server.settings.max_body_mb)
-    result = await import_record.import_record(server, data)
-    return fhir(request, result.response, headers=warnings(()))
+async def operation(request: Request, server: Server) -> Response:
+    """Operations, at every place and by every method: which of them are done is theirs to say."""
+    path = request.path_params
+    method = "GET" if request.method == "HEAD" else request.method
+    place = (path.get("type"), path.get("id"), path.get("version"))
+    call = Call(method, path["operation"][1:], *place, query=tuple(search.query_params(_query(request))))
+    if operations.find(server, call).raw:
+        call = replace(call, raw=await negotiation.body(request, server.settings.max_body_mb))
+    elif negotiation.has_body(request):
+        call = replace(call, body=await _body(request, server))
+    answer = await operations.invoke(server, call)
+    if answer.written is not None:
+        return written(request, server.base, answer.written)
+    return fhir(request, operations.body(answer))
 
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/metadata", metadata),
     ("POST", "/", batch),
-    ("POST", "/ResearchStudy/$import-record", import_),
-    ("POST", "/ResearchStudy/{id}/$enroll", enroll),
     ("POST", "/{type}/_search", search_post),
     ("GET", "/{type}", search_type),
     ("POST", "/{type}", create),
@@ -153,6 +148,11 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/{type}/{id}", read),
     ("PUT", "/{type}/{id}", update),
     ("DELETE", "/{type}/{id}", delete),
+    *(
+        (method, f"{place}/{{operation}}", operation)
+        for place in ("", "/{type}", "/{type}/{id}", "/{type}/{id}/_history/{version}")
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    ),
 )
 
 

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from fhirserver.app import create_app
 from fhirserver.cli import app
 from fhirserver.errors import FhirError
+from fhirserver.interactions.operation import Operation
 from fhirserver.interactions.operations import OPERATIONS
 from fhirserver.settings import Settings
 from tests.docs.sentences import startup_sentences
@@ -90,12 +91,11 @@ def test_every_sentence_about_not_starting_is_on_the_page_with_a_remedy() -> Non
 # --- operations and errors ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.code)
-def test_every_operation_is_explained_with_its_parameters(operation: object) -> None:
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+def test_every_operation_is_explained_with_its_parameters(operation: Operation) -> None:
     page = (DOCS / "operations.md").read_text()
     definition = operation.definition("R5", "http://x/r5")
-    place = f"{operation.type}/{{id}}" if definition["instance"] else operation.type
-    _, found, section = page.partition(f"\n## POST {place}/${operation.code}\n")
+    _, found, section = page.partition(f"\n## {operation.methods('R5')[0]} {operation.address}\n")
     assert found, operation.code
     section = section.partition("\n## ")[0]
     assert "```console" in section

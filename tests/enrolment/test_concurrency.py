@@ -6,15 +6,15 @@ import asyncio
 import time
 
 from fhirserver.errors import FhirError, RuleConflict
-from fhirserver.interactions import enrol
 from fhirserver.settings import Settings
+from fhirserver.store.store import Store
 from tests.conftest import Opener
-from tests.enrolment.things import parameters, patient, put, study, there
+from tests.enrolment.things import enroll, parameters, patient, put, study, there
 
 
-async def _enroll(store: object, settings: Settings, patient_id: str) -> str:
+async def _enroll(store: Store, settings: Settings, patient_id: str) -> str:
     try:
-        await enrol.enroll(store, settings, "R5", "s", parameters(patient_id))  # type: ignore[arg-type]
+        await enroll(store, settings, "s", parameters(patient_id))
     except RuleConflict as error:
         return str(error.issues[0].details)
     except FhirError as error:

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from fhirserver.errors import BadRequest, NotFound, RuleConflict, RuleViolation, Unprocessable
-from fhirserver.interactions import enrol
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
-from tests.enrolment.things import TODAY, parameters, patient, put, read, study, subject, there, write
+from tests.enrolment.things import TODAY, enroll, parameters, patient, put, read, study, subject, there, write
 
 ARMS = [{"linkId": "a", "name": "A"}, {"linkId": "b", "name": "B"}]
 
@@ -190,8 +189,8 @@ async def test_enroll_makes_the_subject_that_was_asked_for(ready: Store, setting
         state={"valueCode": "screening"},
         identifier={"valueIdentifier": {"system": "urn:x", "value": "1"}},
     )
-    version, warnings = await enrol.enroll(ready, settings, "R5", "s", asked)
-    assert warnings == []
+    version, warnings = await enroll(ready, settings, "s", asked)
+    assert warnings == ()
     made = await there(ready, f"ResearchSubject/{version.id}")
     assert made["progress"][0]["subjectState"]["coding"][0]["code"] == "screening"
     assert made["assignedComparisonGroup"] == "a"
@@ -224,20 +223,20 @@ async def test_enroll_names_the_parameter_that_is_wrong(
     asked = parameters("p1")
     asked["parameter"] += [{"name": key, **value} for key, value in more.items()]
     with pytest.raises(kind) as refused:
-        await enrol.enroll(ready, settings, "R5", "s", asked)
+        await enroll(ready, settings, "s", asked)
     assert refused.value.issues[0].expression == (expression,)  # type: ignore[attr-defined]
 
 
 async def test_enroll_in_no_study_is_not_found(ready: Store, settings: Settings) -> None:
     with pytest.raises(NotFound):
-        await enrol.enroll(ready, settings, "R5", "none", parameters("p1"))
+        await enroll(ready, settings, "none", parameters("p1"))
 
 
 async def test_enroll_of_nobody_is_refused(ready: Store, settings: Settings) -> None:
     with pytest.raises(BadRequest):
-        await enrol.enroll(ready, settings, "R5", "s", {"resourceType": "Parameters"})
+        await enroll(ready, settings, "s", {"resourceType": "Parameters"})
     with pytest.raises(RuleViolation) as refused:
-        await enrol.enroll(ready, settings, "R5", "s", parameters("nobody"))
+        await enroll(ready, settings, "s", parameters("nobody"))
     assert refused.value.issues[0].details == "subject-not-found"
     assert refused.value.issues[0].expression == ("Parameters.parameter[0]",)
 

@@ -6,10 +6,13 @@ from typing import Any
 
 from fhirserver import fhirjson
 from fhirserver.errors import Issue
-from fhirserver.interactions import enrol
+from fhirserver.interactions import enrol, operations
+from fhirserver.interactions.operation import Call
+from fhirserver.interactions.server import Server
 from fhirserver.resources.research_subject import compose
 from fhirserver.search.indexing import entry
 from fhirserver.settings import Settings
+from fhirserver.store.documents import Version
 from fhirserver.store.store import Store, Tx
 
 TODAY = "2024-05-01"
@@ -67,6 +70,17 @@ async def there(store: Store | Tx, name: str) -> dict[str, Any]:
     found = await read(store, name)
     assert found is not None, name
     return found
+
+
+async def enroll(
+    store: Store, settings: Settings, study_id: str, asked: dict[str, Any]
+) -> tuple[Version, tuple[Issue, ...]]:
+    """$enroll as the server invokes it: the ResearchSubject and the warnings."""
+    server = Server(settings, store, "R5", "http://test/r5")
+    answer = await operations.invoke(server, Call("POST", "enroll", "ResearchStudy", study_id, body=asked))
+    assert answer.written is not None
+    assert answer.written.version is not None
+    return answer.written.version, answer.written.warnings
 
 
 def parameters(patient_id: str, **more: Any) -> dict[str, Any]:
