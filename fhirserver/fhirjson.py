@@ -227,14 +227,17 @@ def today() -> str:
 
 # -- references ------------------------------------------------------------------------------------------------------
 
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}")
 _REFERENCE = re.compile(
     r"(?P<base>(?:https?)://[^\s?#]+/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/(?P<version>[A-Za-z0-9\-.]{1,64}))?"
 )
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` is a FHIR id: 1 to 64 of A-Z a-z 0-9 - and dot."""
+    """Whether `text` is a FHIR id: 1 to 64 of A-Z a-z 0-9 - and dot.
+
+    '.' and '..' would be ids, but not in a URL, where they lead elsewhere.
+    """
     return _ID.fullmatch(text) is not None
 
 

@@ -87,7 +87,10 @@ async def delete(server: Server, type_: str, id_: str, expected: Expected | None
 def named(type_: str, id_: str, resource: Resource) -> None:
     """An update's body names the id of its URL."""
     if not fhirjson.is_id(id_):
-        raise BadRequest(f"'{id_[:64]}' is no FHIR id: use 1 to 64 letters, digits, hyphens and dots.", code="value")
+        raise BadRequest(
+            f"'{id_[:64]}' is no id for a URL: use 1 to 64 letters, digits, hyphens and dots, not dots alone.",
+            code="value",
+        )
     given = resource.get("id")
     if given != id_:
         said = "has none" if given is None else f"says '{given}'"

@@ -11,7 +11,7 @@ from typing import Literal
 
 from starlette.requests import Request
 
-from fhirserver.errors import Malformed, NotAcceptable, NotSupported, TooLarge, UnsupportedMediaType
+from fhirserver.errors import BadRequest, Malformed, NotAcceptable, NotSupported, TooLarge, UnsupportedMediaType
 from fhirserver.interactions.conditional import precondition
 from fhirserver.resources.registry import VERSIONS, Release
 from fhirserver.store.documents import Expected
@@ -45,7 +45,8 @@ def preferences(request: Request) -> Preferences:
     found: dict[str, str] = {}
     for part in re.split(r"[,;]", header):
         name, _, value = part.strip().partition("=")
-        found[name.strip().lower()] = value.strip().strip('"')
+        # Of a preference that is there twice the first counts.
+        found.setdefault(name.strip().lower(), value.strip().strip('"'))
     return Preferences(_RETURNS.get(found.get("return", "")), found.get("handling") == "strict")
 
 
@@ -131,17 +132,18 @@ def has_body(request: Request) -> bool:
 
 
 async def form(request: Request, limit_mb: int) -> str:
-    """A form's body as a query string."""
+    """A form's body as a query string; nothing at all is a form without fields, whatever it is called."""
+    data = await _read(request, limit_mb)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
+    if data and kind != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType(
             "A search by POST is a form: send Content-Type: application/x-www-form-urlencoded.",
             expression="Content-Type",
         )
     try:
-        return (await _read(request, limit_mb)).decode("ascii")
+        return data.decode()
     except UnicodeDecodeError:
-        raise Malformed("A form is sent percent-encoded, in ASCII.") from None
+        raise Malformed("A form is sent percent-encoded, in UTF-8.") from None
 
 
 async def _read(request: Request, limit_mb: int) -> bytes:
@@ -162,7 +164,24 @@ async def _read(request: Request, limit_mb: int) -> bytes:
 def expected(request: Request) -> Expected | None:
     """What If-Match and If-None-Match ask of the version that a write replaces."""
     headers = request.headers
+    if "if-unmodified-since" in headers:
+        raise NotSupported(
+            "If-Unmodified-Since is not done here, for two versions may be of one second: send If-Match with the ETag.",
+            expression="If-Unmodified-Since",
+        )
     return precondition(headers.get("if-match"), headers.get("if-none-match"))
+
+
+def if_none_exist(request: Request) -> str | None:
+    """The search parameters of If-None-Exist; None without the header."""
+    query = request.headers.get("if-none-exist")
+    if query is None or query.isascii():
+        return query
+    try:
+        # Bytes beyond ASCII have no meaning in a header; in a query they are UTF-8.
+        return query.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise BadRequest("If-None-Exist is percent-encoded, in UTF-8.", expression="If-None-Exist") from None
 
 
 def pretty(request: Request) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
@@ -61,7 +61,8 @@ def _http_time(text: str | None) -> datetime | None:
         found = parsedate_to_datetime(text) if text else None
     except ValueError:
         return None
-    return found if found is not None and found.tzinfo is not None else None
+    # The oldest of the three forms, asctime's, names no zone: it is GMT like the others.
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def resource(request: Request, version: Version, status: int = 200, headers: dict[str, str] | None = None) -> Response:

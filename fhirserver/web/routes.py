@@ -77,7 +77,7 @@ async def create(request: Request, server: Server) -> Response:
                 f"{header} does not go with a create, which has no version yet: use If-None-Exist, or PUT under an id.",
                 expression=header,
             )
-    query = request.headers.get("if-none-exist")
+    query = negotiation.if_none_exist(request)
     body = await _body(request, server)
     if query is None:
         return written(request, server.base, await write.create(server, type_, body))
