@@ -3,7 +3,7 @@
     python tools/generate_definitions.py [--packages DIR]
 
 The packages (hl7.fhir.r5.core; hl7.fhir.r4.examples, which carries the 4.0.1 definitions too; hl7.terminology) are
-fetched with `npm pack` unless DIR holds them already as .tgz files. Each release gives four compact tables:
+fetched with `npm pack` unless DIR holds them already as .tgz files. Each release gives five compact tables:
 
     structures.json          type -> {kind, base, elements: {JSON name -> {t, r, m, b, g, c}}}
                              t type, r minimum (left out when 0), m maximum (left out when many), b value set of a
@@ -12,6 +12,8 @@ fetched with `npm pack` unless DIR holds them already as .tgz files. Each releas
     search_parameters.json   type, or Resource and DomainResource for all of them
                              -> {code -> [kind, expression, url, {targets, components}]}
     compartments.json        compartment -> {type -> [codes]}
+    invariants.json          type, backbone element or element -> [[key, severity, expression]], each where it is
+                             defined: what a type inherits is not repeated
 """
 
 from __future__ import annotations
@@ -136,6 +138,39 @@ def structures(definitions: dict[str, Json]) -> tuple[Json, set[str]]:
             head = tables[name.split(".")[0]]
             table["base"] = "BackboneElement" if head["kind"] == "resource" else "Element"
     return tables, bound
+
+
+def invariants(definitions: dict[str, Json], tables: Json) -> Json:
+    """The constraints of every element, but for those that its type, or the type it derives from, brings along."""
+    own = {
+        last(definition["type"]): definition["snapshot"]["element"]
+        for definition in definitions.values()
+        if definition.get("derivation") != "constraint" and definition["kind"] != "logical"
+    }
+    of_type = {name: {rule(c) for c in elements[0].get("constraint", [])} for name, elements in own.items()}
+    by_path = {e["path"]: {rule(c) for c in e.get("constraint", [])} for elements in own.values() for e in elements}
+    found: Json = {}
+    for name, elements in own.items():
+        for element in elements:
+            path = element["path"]
+            if "." not in path:
+                known = of_type.get(tables[name]["base"], set())
+            elif "contentReference" in element:
+                known = by_path[element["contentReference"].split("#")[1]]
+            else:
+                known = of_type["Element"].union(*(of_type.get(fhir_type(t), set()) for t in element.get("type", [])))
+            # A rule that is given again under another key, where an element shares the content of another, is one.
+            expressions = {expression for _, expression in known} if "contentReference" in element else set()
+            for constraint in element.get("constraint", []):
+                key, expression = rule(constraint)
+                if expression and (key, expression) not in known and expression not in expressions:
+                    found.setdefault(path, []).append([key, constraint["severity"], constraint["expression"]])
+    return {path: found[path] for path in sorted(found)}
+
+
+def rule(constraint: Json) -> tuple[str, str]:
+    """What tells one constraint from another: its key and its expression without blanks."""
+    return constraint["key"], "".join(constraint.get("expression", "").split())
 
 
 def codes_below(concepts: list[Json]) -> list[str]:
@@ -321,6 +356,9 @@ def generate(release: str, archive: Path, terminology: dict[str, Json]) -> None:
     write(folder, "valuesets.json", sets)
     write(folder, "search_parameters.json", search_parameters(found["SearchParameter"], tables))
     write(folder, "compartments.json", compartments(found["CompartmentDefinition"]))
+    rules = invariants(found["StructureDefinition"], tables)
+    write(folder, "invariants.json", rules)
+    print(f"{release}: {sum(map(len, rules.values()))} invariants")
     print(f"{release}: {len(tables)} structures, {len(sets)} required value sets; not held: {', '.join(missing)}")
 
 
