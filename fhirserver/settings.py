@@ -52,6 +52,10 @@ class Settings(BaseSettings):
         "strict",
         description="What a written resource must satisfy: 'structure' alone, or required bindings and references too.",
     )
+    conditional_delete: Literal["single", "multiple"] = Field(
+        "single",
+        description="What a conditional delete that matches several does: refuse with 412, or delete them all.",
+    )
     enforce_target_number: bool = Field(
         True, description="Refuse an enrolment that would exceed the study's recruitment.targetNumber."
     )

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R5/bundle.html#bundle-unique, https://hl7.org/fhir/R5/http.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,21 +18,30 @@ from fhirserver.interactions.conditional import Criteria, precondition
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.store.documents import Expected
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_CONDITIONS: Mapping[str, frozenset[str]] = {
+    "ifMatch": frozenset({"PUT", "PATCH", "DELETE"}),
+    "ifNoneMatch": frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
+    "ifModifiedSince": frozenset({"GET", "HEAD"}),
+    "ifNoneExist": frozenset({"POST"}),
+}
+"""The methods that each condition goes with."""
+
+Change = Callable[[Resource], Resource]
+"""What a patch makes of a resource."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One entry taken apart: `id` or `criteria` or neither (a create); `fresh` is the id a create would take."""
+    """A write taken apart: `id` or `criteria` or neither (a create); `fresh` is the id a create would take."""
 
     at: int
     method: str
     type: str
     id: str | None = None
     criteria: Criteria | None = None
-    version: str | None = None
-    query: str = ""
     resource: Resource | None = None
+    change: Change | None = None
     full_url: str | None = None
     expected: Expected | None = None
     fresh: str = ""
@@ -46,41 +55,84 @@ class Ask:
     @property
     def where(self) -> str:
         """The entry's place, for an issue's expression."""
-        return f"Bundle.entry[{self.at}]"
+        return place(self.at)
 
 
-def ask(server: Server, at: int, entry: Any) -> Ask:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A read taken apart: of one resource, of a version of it, or a search of its type."""
+
+    at: int
+    type: str
+    id: str | None = None
+    version: str | None = None
+    query: str = ""
+    bodies: bool = True
+    none_match: str | None = None
+    modified_since: str | None = None
+
+    @property
+    def where(self) -> str:
+        """The entry's place, for an issue's expression."""
+        return place(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """An operation taken apart: its name without $, and what it is called on."""
+
+    at: int
+    method: str
+    code: str
+    type: str | None
+    id: str | None
+    query: str
+    resource: Resource | None
+
+    @property
+    def where(self) -> str:
+        """The entry's place, for an issue's expression."""
+        return place(self.at)
+
+
+Part = Ask | Look | Invoke
+
+
+def place(at: int) -> str:
+    """The FHIRPath of an entry."""
+    return f"Bundle.entry[{at}]"
+
+
+def part(server: Server, at: int, entry: Any) -> Part:
     """Takes an entry apart; refuses one that no interaction fits."""
-    where = f"Bundle.entry[{at}]"
+    where = place(at)
     if not isinstance(entry, dict) or not isinstance(entry.get("request"), dict):
         raise Malformed("The entry has no request: give its method and url.", expression=f"{where}.request")
     request = entry["request"]
     method, url = request.get("method"), request.get("url")
     if not isinstance(method, str) or method not in _METHODS:
         raise Malformed(
-            f"The method is one of {', '.join(sorted(_METHODS))}.", expression=f"{where}.request.method", code="value"
+            f"The method is one of {', '.join(_METHODS)}.", expression=f"{where}.request.method", code="value"
         )
-    for condition in ("ifNoneMatch", "ifModifiedSince"):
-        if method != "GET" and request.get(condition) is not None:
-            raise NotSupported(
-                f"{condition} is not done on a {method} here: use ifMatch or ifNoneExist.",
-                expression=f"{where}.request.{condition}",
-            )
+    for condition, methods in _CONDITIONS.items():
+        if (given := request.get(condition)) is not None:
+            if not isinstance(given, str):
+                raise Malformed(f"{condition} is a string.", expression=f"{where}.request.{condition}")
+            if method not in methods:
+                raise NotSupported(
+                    f"{condition} goes with {' and '.join(sorted(methods))}, not with {method}: leave it out.",
+                    expression=f"{where}.request.{condition}",
+                )
     if not isinstance(url, str) or not url:
         raise Malformed("The entry's request has no url.", expression=f"{where}.request.url", code="required")
-    if method in ("PATCH", "HEAD"):
-        raise NotSupported(f"{method} inside a Bundle is not done here.", expression=f"{where}.request.method")
     resource = entry.get("resource")
-    if method in ("POST", "PUT"):
-        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-            raise Malformed(f"A {method} needs a resource.", expression=f"{where}.resource", code="required")
-    elif resource is not None:
-        raise BadRequest(f"A {method} takes no resource.", expression=f"{where}.resource")
+    if resource is not None and (not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str)):
+        raise Malformed("The entry's resource has no resourceType.", expression=f"{where}.resource")
     full_url = entry.get("fullUrl")
     if full_url is not None and not isinstance(full_url, str):
         raise Malformed("fullUrl is a string.", expression=f"{where}.fullUrl")
     try:
-        return _ask(server, at, method, url, request, resource, full_url)
+        return _part(server, at, request, resource, full_url)
     except FhirError as error:
         raise inside(error, where) from None
 
@@ -103,51 +155,86 @@ def _below(place: str) -> str:
     return dot + rest
 
 
-def _ask(
-    server: Server,
-    at: int,
-    method: str,
-    url: str,
-    request: Mapping[str, Any],
-    resource: Resource | None,
-    full_url: str | None,
-) -> Ask:
-    where = f"Bundle.entry[{at}]"
-    if url.startswith(server.base + "/"):
-        url = url[len(server.base) + 1 :]
-    parts = urlsplit(url)
+def _part(server: Server, at: int, request: Mapping[str, Any], resource: Resource | None, full_url: str | None) -> Part:
+    where = place(at)
+    method, url = request["method"], request["url"]
+    parts = urlsplit(url.removeprefix(server.base + "/"))
     if parts.scheme or parts.netloc:
         raise BadRequest(
             f"The url '{url[:200]}' is not of this server: write it relative to {server.base}.",
             expression=f"{where}.request.url",
         )
     segments = [segment for segment in parts.path.split("/") if segment]
-    type_ = segments[0] if segments else ""
-    known_type(server, type_)
-    given = request.get("ifMatch")
-    names = (f"{where}.request.ifMatch", f"{where}.request.ifNoneMatch")
-    expected = precondition(None if given is None else str(given), None, names)
-    id_: str | None = None
-    version: str | None = None
-    criteria: Criteria | None = None
-    fresh = ""
+    if segments and segments[-1].startswith("$") and len(segments) <= 3:
+        type_, id_ = [*segments[:-1], None, None][:2]
+        if type_ is not None:
+            known_type(server, type_)
+        return Invoke(at, method, segments[-1][1:], type_, id_, parts.query, resource)
+    known_type(server, segments[0] if segments else "")
+    _fits(method, resource, where)
+    if method in ("GET", "HEAD"):
+        return _look(at, request, segments, parts.query)
+    return _write(server, at, request, segments, parts.query, resource, full_url)
+
+
+def _fits(method: str, resource: Resource | None, where: str) -> None:
+    """Refuses a write without a resource, and a read or deletion with one."""
+    if method in ("POST", "PUT", "PATCH"):
+        if resource is None:
+            raise Malformed(f"A {method} needs a resource.", expression=f"{where}.resource", code="required")
+    elif resource is not None:
+        raise BadRequest(f"A {method} takes no resource.", expression=f"{where}.resource")
+
+
+def _look(at: int, request: Mapping[str, Any], segments: list[str], query: str) -> Look:
+    asked = (request["method"] == "GET", request.get("ifNoneMatch"), request.get("ifModifiedSince"))
+    match segments:
+        case [type_]:
+            return Look(at, type_, None, None, query, *asked)
+        case [type_, id_]:
+            return Look(at, type_, id_, None, query, *asked)
+        case [type_, id_, "_history", version]:
+            return Look(at, type_, id_, version, query, *asked)
+    raise _strange(at, request)
+
+
+def _write(
+    server: Server,
+    at: int,
+    request: Mapping[str, Any],
+    segments: list[str],
+    query: str,
+    resource: Resource | None,
+    full_url: str | None,
+) -> Ask:
+    where = f"{place(at)}.request"
+    method, type_ = request["method"], segments[0]
+    asked = Ask(
+        at,
+        method,
+        type_,
+        resource=resource,
+        full_url=full_url,
+        expected=precondition(
+            request.get("ifMatch"), request.get("ifNoneMatch"), (f"{where}.ifMatch", f"{where}.ifNoneMatch")
+        ),
+    )
+    if method == "PATCH":
+        raise NotSupported("PATCH inside a Bundle is not done here.", expression=f"{where}.method")
     match method, segments[1:]:
-        case "GET", []:
-            pass
-        case "GET", [id_, "_history", version]:
-            pass
-        case (("GET" | "PUT" | "DELETE"), [id_]):
-            pass
+        case (("PUT" | "PATCH" | "DELETE"), [id_]):
+            return replace(asked, id=id_)
+        case (("PUT" | "PATCH" | "DELETE"), []) if query:
+            return replace(asked, criteria=Criteria(type_, query), fresh=write.new_id())
         case "POST", []:
-            fresh = write.new_id()
             given = request.get("ifNoneExist")
-            criteria = None if given is None else Criteria(type_, str(given).lstrip("?"))
-        case (("PUT" | "DELETE"), []) if parts.query:
-            fresh = write.new_id()
-            criteria = Criteria(type_, parts.query)
-        case _:
-            raise NotSupported(
-                f"{method} {url[:200]} is no interaction that a Bundle can hold here.",
-                expression=f"{where}.request.url",
-            )
-    return Ask(at, method, type_, id_, criteria, version, parts.query, resource, full_url, expected, fresh)
+            criteria = None if given is None else Criteria(type_, given.lstrip("?"))
+            return replace(asked, criteria=criteria, fresh=write.new_id())
+    raise _strange(at, request)
+
+
+def _strange(at: int, request: Mapping[str, Any]) -> NotSupported:
+    return NotSupported(
+        f"{request['method']} {request['url'][:200]} is no interaction that a Bundle can hold here.",
+        expression=f"{place(at)}.request.url",
+    )

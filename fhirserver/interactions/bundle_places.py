@@ -1,16 +1,16 @@
 """Where the entries of a transaction go: conditions decided, ids given, links between entries known.
 
-https://hl7.org/fhir/R5/http.html#trules
+https://hl7.org/fhir/R5/http.html#trules. Conditions are judged by what is stored before the transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fhirserver.errors import BadRequest, PreconditionFailed
-from fhirserver.interactions import conditional
-from fhirserver.interactions.bundle_entry import Ask
+from fhirserver.errors import BadRequest, NotFound, PreconditionFailed
+from fhirserver.interactions import bundle_links, conditional
+from fhirserver.interactions.bundle_entry import Ask, place
 from fhirserver.interactions.conditional import Criteria
 from fhirserver.interactions.server import Server
 from fhirserver.store.documents import Version
@@ -26,13 +26,27 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """The ids that a conditional delete deletes."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A condition says that there is nothing to do: `version` is what exists already, None for nothing to delete."""
 
     version: Version | None
 
 
-Place = Target | Kept
+@dataclass(frozen=True, slots=True)
+class Same:
+    """A conditional create with the criteria of an earlier one: it finds what entry `at` makes."""
+
+    at: int
+
+
+Place = Target | Several | Kept | Same
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +57,11 @@ class Places:
     links: dict[str, str]
 
 
-async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: set[str], keep_ids: bool) -> Places:
-    """Decides every condition inside the transaction, so that two racing ones cannot both create."""
+async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: Mapping[str, int], keep_ids: bool) -> Places:
+    """Decides every condition inside the transaction, so that two racing ones cannot both create.
+
+    `linked` holds the conditional references with the number of an entry that has each.
+    """
     references = {link: Criteria(*link.split("?", 1)) for link in linked}
     wanted = [asked.criteria for asked in asks if asked.criteria is not None]
     proposals = [proposal for asked in asks if keep_ids and (proposal := asked.proposal)]
@@ -52,21 +69,26 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: set[str],
     await conditional.lock_absent(tx, [criteria for criteria in wanted if not matches[criteria]])
     existing = await tx.read_many([(asked.type, matched[0]) for asked in asks if (matched := _kept(asked, matches))])
     places = Places({}, {})
+    makers: dict[Criteria, Ask] = {}
     for asked in asks:
         ids = matches[asked.criteria] if asked.criteria else []
+        if asked.criteria and not ids and (maker := _maker(makers, asked)):
+            places.by_entry[asked.at] = Same(maker.at)
+            if asked.full_url is not None:
+                places.links[asked.full_url] = f"{asked.type}/{_id(places.by_entry[maker.at])}"
+            continue
         if len(ids) > 1:
-            raise PreconditionFailed(
-                f"The criteria match several {asked.type} resources: make them name one.",
-                expression=f"{asked.where}.request",
-                code="multiple-matches",
-            )
+            places.by_entry[asked.at] = await _several(server, tx, asked)
+            continue
         there = existing.get((asked.type, ids[0])) if _kept(asked, matches) else None
-        place = Kept(there) if there else _place(asked, ids, keep_ids, taken)
-        places.by_entry[asked.at] = place
+        found = Kept(there) if there else _place(asked, ids, keep_ids, taken)
+        places.by_entry[asked.at] = found
         if asked.full_url is not None and asked.method != "DELETE":
-            places.links[asked.full_url] = f"{asked.type}/{ids[0] if isinstance(place, Kept) else place.id}"
+            places.links[asked.full_url] = f"{asked.type}/{ids[0] if isinstance(found, Kept) else _id(found)}"
     for link, criteria in references.items():
-        places.links[link] = f"{criteria.type}/{_only(link, matches[criteria])}"
+        written = _written(asks, places, criteria.type)
+        ids = await bundle_links.referents(server, tx, criteria, matches[criteria], written, places.links)
+        places.links[link] = f"{criteria.type}/{_only(link, linked[link], ids)}"
     return places
 
 
@@ -75,7 +97,40 @@ def _kept(asked: Ask, matches: dict[Criteria, list[str]]) -> list[str]:
     return matches[asked.criteria] if asked.method == "POST" and asked.criteria else []
 
 
-def _place(asked: Ask, ids: list[str], keep_ids: bool, taken: set[tuple[str, str]]) -> Place:
+def _maker(makers: dict[Criteria, Ask], asked: Ask) -> Ask | None:
+    """The earlier entry that makes what this one's criteria ask for; refuses two that would both make it."""
+    if asked.criteria is None or asked.method not in ("POST", "PUT"):
+        return None
+    first = makers.setdefault(asked.criteria, asked)
+    if first is asked:
+        return None
+    if asked.method == "POST" == first.method:
+        return first
+    raise BadRequest(
+        f"Two entries would write what '{asked.type}?{asked.criteria.query[:200]}' matches: send one of them.",
+        expression=(place(first.at), asked.where),
+        code="duplicate",
+    )
+
+
+async def _several(server: Server, tx: Tx, asked: Ask) -> Place:
+    """All that a conditional delete matches, where the setting allows that many; PreconditionFailed else."""
+    if asked.method == "DELETE" and asked.criteria and server.settings.conditional_delete == "multiple":
+        if asked.expected is not None:
+            raise PreconditionFailed(
+                f"Several {asked.type} resources match, and a version can be that of one alone: leave it out.",
+                expression=f"{asked.where}.request",
+                code="multiple-matches",
+            )
+        return Several(tuple(await conditional.every(server, tx, asked.criteria)))
+    raise PreconditionFailed(
+        f"The criteria match several {asked.type} resources: make them name one.",
+        expression=f"{asked.where}.request",
+        code="multiple-matches",
+    )
+
+
+def _place(asked: Ask, ids: list[str], keep_ids: bool, taken: set[tuple[str, str]]) -> Target | Kept:
     proposal = asked.proposal
     if asked.method == "POST":
         return (
@@ -92,17 +147,46 @@ def _place(asked: Ask, ids: list[str], keep_ids: bool, taken: set[tuple[str, str
         return Target(ids[0])
     if asked.method == "DELETE":
         return Kept(None)
+    if asked.method == "PATCH":
+        raise NotFound(
+            f"The criteria match no {asked.type}, so there is nothing to patch.",
+            expression=f"{asked.where}.request.url",
+        )
     if proposal is None or (keep_ids and proposal in taken):
         return Target(asked.fresh, True)
     return Target(proposal[1], fresh=keep_ids)
 
 
-def _only(link: str, ids: list[str]) -> str:
+def _id(found: Place) -> str:
+    match found:
+        case Target(id_):
+            return id_
+        case Kept(Version(id=id_)):
+            return id_
+    raise LookupError("the entry writes no single resource")
+
+
+def _written(asks: Sequence[Ask], places: Places, type_: str) -> dict[str, Ask | None]:
+    """What the transaction writes of one type, by id; None for a deletion."""
+    found: dict[str, Ask | None] = {}
+    for asked in asks:
+        if asked.type == type_:
+            match places.by_entry[asked.at]:
+                case Target(id_):
+                    found[id_] = None if asked.method == "DELETE" else asked
+                case Several(ids):
+                    found |= dict.fromkeys(ids)
+                case Kept() | Same():
+                    pass
+    return found
+
+
+def _only(link: str, at: int, ids: Sequence[str]) -> str:
     if len(ids) == 1:
         return ids[0]
     raise PreconditionFailed(
         f"The reference '{link[:200]}' matches {'more than one' if ids else 'no'} resource: "
         "a conditional reference must match exactly one.",
-        expression="Bundle.entry.resource",
+        expression=f"{place(at)}.resource",
         code="multiple-matches" if ids else "not-found",
     )

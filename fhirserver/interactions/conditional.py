@@ -10,17 +10,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fhirserver.errors import BadRequest, PreconditionFailed
+from fhirserver.errors import BadRequest, PreconditionFailed, TooCostly
 from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.search import query_params
 from fhirserver.interactions.server import Reader, Server
-from fhirserver.search.ast import EVERYTHING
+from fhirserver.search.ast import EVERYTHING, Node
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.parse import parse
 from fhirserver.store.documents import Among, Expected
 from fhirserver.store.store import Tx
 
-_ETAG = re.compile(r'(?:W/)?"([^"]*)"|([^",*\s]+)')
+_ETAG = re.compile(r'(?:W/)?"([^"]*)"|([^",*/\s]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,23 @@ async def _postings(
     return await reader.postings(type_, by_id, len(ids)) if ids else [], True
 
 
-async def _filter(server: Server, reader: Reader, criteria: Criteria) -> dict[str, Any]:
+MOST = 10_000
+"""Resources that one conditional delete may delete."""
+
+
+async def every(server: Server, reader: Reader, criteria: Criteria) -> list[str]:
+    """The ids of all that match; TooCostly for more than a transaction should hold."""
+    found = await reader.ids(criteria.type, await _filter(server, reader, criteria), MOST + 1)
+    if len(found) > MOST:
+        raise TooCostly(
+            f"'{criteria.type}?{criteria.query[:200]}' matches more than {MOST} resources: select fewer.",
+            expression="url",
+        )
+    return found
+
+
+async def condition(server: Server, reader: Reader, criteria: Criteria) -> Node:
+    """The criteria as a search tree without leaves that need a search of their own."""
     params = query_params(criteria.query)
     request = parse(server.release, criteria.type, params, strict=True, base_urls=[server.base])
     if request.filter == EVERYTHING:
@@ -130,7 +146,16 @@ async def _filter(server: Server, reader: Reader, criteria: Criteria) -> dict[st
             f"'{criteria.type}?{criteria.query[:200]}' is no condition: give search parameters that select.",
             code="required",
         )
-    return to_mongo(await resolved(server, reader, request.filter), server.release)
+    return await resolved(server, reader, request.filter)
+
+
+def filter_of(server: Server, node: Node) -> dict[str, Any]:
+    """A search tree as a filter of the store."""
+    return to_mongo(node, server.release)
+
+
+async def _filter(server: Server, reader: Reader, criteria: Criteria) -> dict[str, Any]:
+    return filter_of(server, await condition(server, reader, criteria))
 
 
 async def lock_absent(tx: Tx, absent: Iterable[Criteria]) -> None:

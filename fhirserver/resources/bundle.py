@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from http import HTTPStatus
 from typing import Literal
 
 from fhirserver import fhirjson
@@ -32,6 +34,12 @@ class Response:
     etag: int | None = None
     modified: datetime | None = None
     outcome: fhirjson.Resource | None = None
+
+
+@cache
+def status(code: int) -> str:
+    """A status as a Bundle's response says it, such as '201 Created'."""
+    return f"{code} {HTTPStatus(code).phrase}"
 
 
 @dataclass(frozen=True, slots=True)

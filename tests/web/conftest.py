@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -14,18 +15,33 @@ from fhirserver.settings import Settings
 Json = dict[str, Any]
 
 
+Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
 @pytest.fixture
-async def client(settings: Settings, mongodb_uri: str) -> AsyncIterator[httpx.AsyncClient]:
+def serve(settings: Settings, mongodb_uri: str) -> Serve:
+    """Starts the server of this test's database with some settings changed; gives a client of it."""
+
+    @asynccontextmanager
+    async def server(**changes: object) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(settings.model_copy(update=changes), mongodb_uri)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app),
+                base_url="http://test",
+                headers={"Accept": "application/fhir+json", "Content-Type": "application/fhir+json"},
+            ) as found,
+        ):
+            yield found
+
+    return server
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an empty server."""
-    app = create_app(settings, mongodb_uri)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),
-            base_url="http://test",
-            headers={"Accept": "application/fhir+json", "Content-Type": "application/fhir+json"},
-        ) as found,
-    ):
+    async with serve() as found:
         yield found
 
 

@@ -1,0 +1,186 @@
+"""The writes of a batch entry or a transaction, carried out in one MongoDB transaction.
+
+https://hl7.org/fhir/R5/http.html#trules: deletions first, then creates, then updates and patches, then reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from fhirserver import fhirjson
+from fhirserver.errors import BadRequest, FhirError, Issue
+from fhirserver.fhirjson import Resource
+from fhirserver.interactions import write
+from fhirserver.interactions.bundle_entry import Ask, Change, Part, inside, place
+from fhirserver.interactions.bundle_places import Kept, Places, Same, Several, Target, resolve
+from fhirserver.interactions.bundle_reads import looks as looked
+from fhirserver.interactions.rewrite import conditional_references, rewrite
+from fhirserver.interactions.server import Server, present
+from fhirserver.resources import bundle as render
+from fhirserver.store.store import Tx
+
+Merge = Callable[[Resource, Resource], Resource]
+"""What is written of a study, given what is there and what was sent."""
+
+_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An operation and the number of the entry that asks for it."""
+
+    at: int
+    operation: write.Operation
+
+
+async def accept(server: Server, asks: Sequence[Ask]) -> None:
+    """Refuses entries whose resources are not valid."""
+    for number, asked in enumerate(asks, 1):
+        if asked.resource is not None:
+            try:
+                await write.accept(server, asked.type, asked.resource)
+                if asked.method == "PUT" and asked.id is not None:
+                    write.named(asked.type, asked.id, asked.resource)
+            except FhirError as error:
+                raise inside(error, asked.where) from None
+            if number % 20 == 0:
+                # A large Bundle takes seconds to check: others are served in between.
+                await asyncio.sleep(0)
+
+
+async def carry_out(
+    server: Server,
+    asks: Sequence[Ask],
+    keep_ids: bool = False,
+    merge: Merge | None = None,
+    looks: Sequence[Part] = (),
+) -> tuple[dict[int, write.Outcome], dict[int, render.Entry]]:
+    """What became of the writes, and what the reads found after them, by entry number."""
+    asks = sorted(asks, key=lambda asked: _ORDER[asked.method])
+    linked: dict[str, int] = {}
+    for asked in asks:
+        if asked.resource is not None:
+            for link in conditional_references(server.release, asked.resource):
+                linked.setdefault(link, asked.at)
+    locks = await _rule_locks(server, asks)
+
+    async def work(tx: Tx) -> tuple[dict[int, write.Outcome], dict[int, render.Entry]]:
+        places = await resolve(server, tx, asks, linked, keep_ids)
+        steps = await _steps(server, tx, asks, places)
+        _once(steps)
+        if merge is not None:
+            steps = await _merge(tx, steps, merge)
+        results = await write.apply_within(server, tx, [step.operation for step in steps], locks)
+        outcomes: dict[int, write.Outcome] = {}
+        for step, result in zip(steps, results, strict=True):
+            outcomes[step.at] = result
+        for asked in asks:
+            match places.by_entry[asked.at]:
+                case Kept(version):
+                    outcomes[asked.at] = write.Outcome(version, changed=False)
+                case Same(at):
+                    outcomes[asked.at] = replace(outcomes[at], created=False, changed=False)
+                case Several(ids):
+                    outcomes[asked.at] = _deleted(asked, len(ids))
+                case Target():
+                    pass
+        return outcomes, await looked(server, looks, tx)
+
+    return await server.store.transact(work, locks=locks)
+
+
+async def _steps(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) -> list[Step]:
+    """What is to be written, with the links between entries in place and the patches applied."""
+    patched = await _patched(server, tx, asks, places)
+    steps: list[Step] = []
+    for asked in asks:
+        match places.by_entry[asked.at]:
+            case Several(ids):
+                steps += [Step(asked.at, write.Remove(asked.type, id_)) for id_ in ids]
+            case Target(id_, fresh):
+                if asked.method == "DELETE":
+                    steps.append(Step(asked.at, write.Remove(asked.type, id_, asked.expected)))
+                    continue
+                if asked.change is not None:
+                    resource = await _change(server, asked, id_, asked.change, patched[asked.type, id_])
+                else:
+                    resource = rewrite(server.release, asked.resource or {}, places.links)
+                steps.append(Step(asked.at, write.Put(asked.type, id_, resource, asked.expected, fresh)))
+            case Kept() | Same():
+                pass
+    return steps
+
+
+async def _patched(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) -> dict[tuple[str, str], Resource]:
+    """The resources that patches are applied to; refuses what is not there."""
+    found: dict[tuple[str, str], Resource] = {}
+    for asked in asks:
+        target = places.by_entry[asked.at]
+        if asked.change is not None and isinstance(target, Target):
+            try:
+                version = present(server, await tx.read(asked.type, target.id), f"{asked.type}/{target.id}")
+            except FhirError as error:
+                raise inside(error, asked.where) from None
+            found[asked.type, target.id] = fhirjson.loads(version.body)
+    return found
+
+
+async def _change(server: Server, asked: Ask, id_: str, change: Change, before: Resource) -> Resource:
+    try:
+        resource = change(before)
+        await write.accept(server, asked.type, resource)
+        write.named(asked.type, id_, resource)
+    except FhirError as error:
+        raise inside(error, asked.where) from None
+    return resource
+
+
+def _deleted(asked: Ask, number: int) -> write.Outcome:
+    said = Issue("information", "informational", f"{number} {asked.type} resources matched and were deleted.")
+    return write.Outcome(None, changed=True, warnings=(said,))
+
+
+async def _merge(tx: Tx, steps: Sequence[Step], merge: Merge) -> list[Step]:
+    """Lets `merge` decide on every study that is there already."""
+    studies = [
+        (put.type, put.id)
+        for step in steps
+        if isinstance(put := step.operation, write.Put) and put.type == "ResearchStudy" and not put.create_only
+    ]
+    there = await tx.read_many(studies)
+    merged = []
+    for step in steps:
+        put = step.operation
+        before = there.get((put.type, put.id))
+        if before is not None and isinstance(put, write.Put):
+            step = Step(step.at, replace(put, resource=merge(fhirjson.loads(before.body), put.resource)))
+        merged.append(step)
+    return merged
+
+
+async def _rule_locks(server: Server, asks: Sequence[Ask]) -> list[str]:
+    """Locks of the research rules, as far as they are known before conditions are resolved."""
+    operations: list[write.Operation] = []
+    for asked in asks:
+        if asked.resource is not None:
+            operations.append(write.Put(asked.type, asked.id or asked.fresh, asked.resource))
+        elif asked.id is not None:
+            operations.append(write.Remove(asked.type, asked.id))
+    return await write.rule_locks(server, operations)
+
+
+def _once(steps: Sequence[Step]) -> None:
+    """A transaction names each resource once."""
+    seen: dict[tuple[str, str], int] = {}
+    for step in steps:
+        operation = step.operation
+        key = (operation.type, operation.id)
+        if key in seen:
+            raise BadRequest(
+                f"{operation.type}/{operation.id} is written by two entries: name it once in a transaction.",
+                expression=(place(seen[key]), place(step.at)),
+                code="duplicate",
+            )
+        seen[key] = step.at
