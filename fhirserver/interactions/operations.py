@@ -12,7 +12,7 @@ from dataclasses import replace
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, MethodNotAllowed, NotFound, NotSupported
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import write
+from fhirserver.interactions import meta, write
 from fhirserver.interactions.enrol_operation import ENROLL
 from fhirserver.interactions.import_record import IMPORT_RECORD
 from fhirserver.interactions.operation import Answer, Call, Operation
@@ -23,6 +23,7 @@ from fhirserver.resources.arguments import Arguments, arguments
 OPERATIONS: tuple[Operation, ...] = (
     ENROLL,
     IMPORT_RECORD,
+    *meta.OPERATIONS,
 )
 
 

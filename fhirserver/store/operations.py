@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fhirserver.store import members, reads, searches
+from fhirserver.fhirjson import Resource
+from fhirserver.store import labels, members, reads, searches
 from fhirserver.store.context import Context
 from fhirserver.store.documents import Page, Query, Version, stored_of
 
@@ -47,6 +48,10 @@ class Operations:
     async def count(self, type: str, filter: Mapping[str, Any], *, cap: int | None = None) -> int:
         """How many match, counted up to `cap`; TooCostly when it takes too long."""
         return await searches.count(self._ctx, type, filter, cap=cap)
+
+    async def labels(self, type: str, limit: int) -> Resource:
+        """A Meta of the profiles, tags and security labels in use on a type, at most `limit` of each."""
+        return await labels.labels(self._ctx, type, limit)
 
     async def member_count(self, group_id: str) -> int:
         """How many members a Group has now; 0 when there is no such Group."""
