@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
 from fhirserver.errors import BadRequest, Malformed, NotAcceptable, NotSupported, TooLarge, UnsupportedMediaType
 from fhirserver.interactions.conditional import precondition
+from fhirserver.interactions.search import query_params
 from fhirserver.resources.registry import VERSIONS, Release
 from fhirserver.store.documents import Expected
 
@@ -20,6 +22,9 @@ FHIR_JSON = "application/fhir+json"
 JSON_TYPES = frozenset({FHIR_JSON, "application/json", "text/json", "application/json+fhir"})
 _FORMATS = JSON_TYPES | {"json"}
 _ANY = frozenset({"*/*", "application/*", "text/*", "text/html"})
+
+_GENERAL = frozenset({"_format", "_pretty", "_summary", "_elements"})
+"""Parameters about the answer, which every interaction may have."""
 
 Return = Literal["minimal", "representation", "OperationOutcome"]
 _RETURNS: dict[str, Return] = {
@@ -173,8 +178,17 @@ def expected(request: Request) -> Expected | None:
 
 
 def if_none_exist(request: Request) -> str | None:
-    """The search parameters of If-None-Exist; None without the header."""
+    """The search parameters under which nothing is created: those of If-None-Exist, or those of the URL.
+
+    The specification has the header alone, but clients are about that put the condition where a conditional update has
+    it; to leave it aside would be to make a duplicate. None without either.
+    """
     query = request.headers.get("if-none-exist")
+    url: str = request.scope["query_string"].decode("latin-1")
+    if asked := [pair for pair in query_params(url) if pair[0] not in _GENERAL]:
+        if query is not None:
+            raise BadRequest("Give the condition of a create in If-None-Exist alone.", expression="url")
+        return urlencode(asked)
     if query is None or query.isascii():
         return query
     try:

@@ -410,3 +410,27 @@ async def test_a_search_by_post_takes_a_form_or_nothing(
     body = form.format(id=id_).encode() if isinstance(form, str) else form
     answer = await client.post(f"/r5/Patient/_search?_id={id_}", content=body, headers=headers)
     assert (answer.json()["total"] if answer.status_code == 200 else answer.status_code) == found
+
+
+@pytest.mark.parametrize("form", ["_id={id}", "_format=json&_id={id}", "_id={id}&_pretty=true"])
+async def test_a_create_under_a_condition_in_the_url_makes_no_duplicate(
+    client: httpx.AsyncClient, place: str, person: Json, form: str
+) -> None:
+    found = await client.post(f"/r5/Patient?{form.format(id=person['id'])}", json=person)
+    assert (found.status_code, found.headers["location"]) == (200, f"http://test{place}/_history/2")
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "status"),
+    [
+        ("/r5/Patient?_format=json", {}, 201),
+        ("/r5/Patient?_id=none-such", {}, 201),
+        ("/r5/Patient?_id=a", {"If-None-Exist": "_id=a"}, 400),
+        ("/r5/Patient?shoe-size=44", {}, 400),
+        ("/r5/Patient?name=%FF", {}, 400),
+    ],
+)
+async def test_what_stands_in_the_url_of_a_create_is_never_left_aside(
+    client: httpx.AsyncClient, patient: Json, url: str, headers: dict[str, str], status: int
+) -> None:
+    assert (await client.post(url, json=patient, headers=headers)).status_code == status
