@@ -63,5 +63,9 @@ class Settings(BaseSettings):
         default_factory=lambda: ["*"], description="Origins whose browser apps may call, as a JSON list."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe level that is logged."
+        "info", description="Least severe level that is logged; requests are logged at 'info', failed ones above."
     )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Form of a log line: JSON for programs, text for people; 'auto' is text on a terminal."
+    )
+    metrics: bool = Field(True, description="Serve /metrics to Prometheus.")

@@ -23,7 +23,9 @@ from fhirserver.cli.seeding import seed_once
 from fhirserver.errors import StartupError
 from fhirserver.interactions import operations
 from fhirserver.settings import Settings
+from fhirserver.web import logs
 from fhirserver.web.application import Application
+from fhirserver.web.workers import shared
 
 
 def serve(
@@ -107,6 +109,7 @@ def _config(chosen: Settings, application: Application | str) -> uvicorn.Config:
         application,
         factory=isinstance(application, str),
         workers=chosen.workers,
+        log_config=logs.configuration(chosen),
         log_level=chosen.log_level if chosen.log_level != "info" else "warning",
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_S,
@@ -125,7 +128,8 @@ def _run(chosen: Settings, uri: str, listener: socket.socket, place: str) -> Non
     )
     config = _config(chosen, "fhirserver.app:from_environment")
     threading.Thread(target=_announce_when_ready, args=(chosen, listener, place), daemon=True).start()
-    Multiprocess(config, [listener]).run()
+    with shared():
+        Multiprocess(config, [listener]).run()
 
 
 def _announce_when_ready(chosen: Settings, listener: socket.socket, place: str) -> None:

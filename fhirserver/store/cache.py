@@ -16,6 +16,8 @@ class Cache:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.size = 0
+        self.hits = 0
+        self.misses = 0
         self._versions: OrderedDict[tuple[str, str, int], Version] = OrderedDict()
         # The newest version of each resource that is kept: a hint of what is current, never the truth.
         self._newest: dict[tuple[str, str], int] = {}
@@ -27,14 +29,21 @@ class Cache:
         """The version, if it is kept."""
         key = (type, id, version)
         found = self._versions.get(key)
-        if found is not None:
+        if found is None:
+            self.misses += 1
+        else:
+            self.hits += 1
             self._versions.move_to_end(key)
         return found
 
     def newest(self, type: str, id: str) -> Version | None:
-        """The newest version that is kept: probably the current one."""
+        """The newest version that is kept: probably the current one. A look that counts neither as hit nor as miss."""
         version = self._newest.get((type, id))
-        return None if version is None else self.get(type, id, version)
+        if version is None:
+            return None
+        key = (type, id, version)
+        self._versions.move_to_end(key)
+        return self._versions[key]
 
     def put(self, version: Version) -> None:
         """Keeps a version that is known to be committed."""

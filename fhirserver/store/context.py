@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -15,8 +12,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from fhirserver.store.cache import Cache
 from fhirserver.store.codec import PLAIN, Document
 from fhirserver.store.documents import Stored, Version
-from fhirserver.store.failures import translated
 from fhirserver.store.locks import Queues
+from fhirserver.store.tally import Operation
 
 Session = AsyncClientSession
 _TYPE = re.compile("[A-Z][A-Za-z]*")
@@ -109,9 +106,9 @@ class Context:
             found = self.collections[name] = self.db[name]
         return found
 
-    def translated(self) -> AbstractContextManager[Any]:
-        """Translates the driver's errors, but for those that decide whether a transaction is run again."""
-        return contextlib.nullcontext() if self.session else translated()
+    def translated(self) -> Operation:
+        """Times an operation and translates the driver's errors, but those that decide whether a transaction reruns."""
+        return Operation(translates=self.session is None)
 
     def keep(self, version: Version) -> Version:
         """Remembers a version: for all when it is committed, for this transaction only while it is not."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from fhirserver.fhirjson import Resource
 from fhirserver.store import batches, facts, groups, indexes, locks, members, reindexing, transactions, writes
+from fhirserver.store.cache import Cache
 from fhirserver.store.documents import Expected, IndexEntry, Put, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
@@ -39,15 +40,18 @@ class Tx(Operations):
 
     async def lock(self, keys: Sequence[str]) -> None:
         """Locks keys that became known only now: of two transactions that name the same, one runs again."""
-        await transactions.touch(self._ctx, locks.slots(keys))
+        with self._ctx.translated():
+            await transactions.touch(self._ctx, locks.slots(keys))
 
     async def put_many(self, items: Sequence[Put]) -> list[Written]:
         """Writes many resources in a few round trips, each at most once; see `Store.put`."""
-        return await batches.put_many(self._ctx, items)
+        with self._ctx.translated():
+            return await batches.put_many(self._ctx, items)
 
     async def remove(self, type: str, id: str, *, expected: Expected | None = None) -> Written | None:
         """See `Store.remove`."""
-        return await batches.remove(self._ctx, type, id, expected)
+        with self._ctx.translated():
+            return await batches.remove(self._ctx, type, id, expected)
 
     async def add_members(
         self,
@@ -59,7 +63,8 @@ class Tx(Operations):
         index: Indexer | None = None,
     ) -> Membership:
         """See `Store.add_members`."""
-        return await groups.add(self._ctx, group_id, new, release, touch, index)
+        with self._ctx.translated():
+            return await groups.add(self._ctx, group_id, new, release, touch, index)
 
     async def remove_members(
         self,
@@ -71,7 +76,8 @@ class Tx(Operations):
         index: Indexer | None = None,
     ) -> Membership:
         """See `Store.remove_members`."""
-        return await groups.remove(self._ctx, group_id, references, release, touch, index)
+        with self._ctx.translated():
+            return await groups.remove(self._ctx, group_id, references, release, touch, index)
 
     async def set_member(
         self,
@@ -84,7 +90,8 @@ class Tx(Operations):
         index: Indexer | None = None,
     ) -> Membership:
         """See `Store.set_member`."""
-        return await groups.change(self._ctx, group_id, reference, edit, release, touch, index)
+        with self._ctx.translated():
+            return await groups.change(self._ctx, group_id, reference, edit, release, touch, index)
 
 
 class Store(Operations):
@@ -209,6 +216,11 @@ class Store(Operations):
         if self._secret is None:
             self._secret = await facts.secret(self._ctx)
         return self._secret
+
+    @property
+    def cache(self) -> Cache:
+        """The versions kept in memory: how many, how large, how often they served."""
+        return self._ctx.cache
 
     async def ping(self) -> None:
         """Unavailable unless the store answers."""

@@ -76,13 +76,16 @@ async def _once(ctx: Context, work: Callable[[Context], Awaitable[T]], slots: li
     if inspect.isawaitable(begun):  # PyMongo's is a coroutine, Motor's is not
         await begun
     try:
-        await touch(ctx, slots)
+        with ctx.translated():
+            await touch(ctx, slots)
         result = await work(ctx)
-        await superseding.flush(ctx)
+        with ctx.translated():
+            await superseding.flush(ctx)
     except BaseException:
         await _abort(session)
         raise
-    await _commit(session, deadline)
+    with ctx.translated():
+        await _commit(session, deadline)
     for version in ctx.written.values():
         ctx.cache.put(version)
     return result

@@ -20,7 +20,9 @@ from fhirserver.settings import Settings
 from fhirserver.store.store import Store
 from fhirserver.web.dispatch import allowed, dispatch
 from fhirserver.web.headers import settle
+from fhirserver.web.logs import place
 from fhirserver.web.negotiation import accept
+from fhirserver.web.record import name_request
 from fhirserver.web.responses import refusal
 
 log = logging.getLogger("fhirserver.web")
@@ -56,13 +58,13 @@ class Base:
         except FhirError as error:
             answer = refusal(error, request)
         except Exception as error:
-            answer = _failed(error)
+            answer = failed(error)
         try:
             await answer(scope, receive, watch)
         except Exception as error:
             if started:
                 raise
-            await _failed(error)(scope, receive, send)
+            await failed(error)(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         settle(request.scope)
@@ -70,6 +72,7 @@ class Base:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": allowed(path)})
         handler, request.scope["path_params"] = dispatch(request.method, path)
+        name_request(request, handler.__name__, self._release)
         accept(request, self._release)
         return await handler(request, self._server(request))
 
@@ -94,17 +97,7 @@ def _host(request: Request) -> str:
     return f"{host}:{port}" if port else str(host)
 
 
-def _failed(error: Exception) -> Response:
-    # The message may hold a patient's data: the log gets the place alone.
-    log.error("unexpected %s in %s", type(error).__name__, _where(error))
+def failed(error: Exception) -> Response:
+    """The answer to what nobody foresaw: the log gets its place alone, for its message may hold a patient's data."""
+    log.error("unexpected %s in %s", type(error).__name__, place(error))
     return refusal(FhirError("The server failed on this request; its log says where."))
-
-
-def _where(error: BaseException) -> str:
-    """File and line of the innermost frames, without values."""
-    places = []
-    frame = error.__traceback__
-    while frame is not None:
-        places.append(f"{frame.tb_frame.f_code.co_filename.rpartition('fhirserver')[2]}:{frame.tb_lineno}")
-        frame = frame.tb_next
-    return " > ".join(places[-6:])
