@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
+from fhirserver.resources.fhirpath.references import reference_type
 from fhirserver.resources.registry import Release
 from fhirserver.search import paths
 from fhirserver.search.paths import Branch, Compute
@@ -59,7 +60,7 @@ def _engine(release: Release, expression: str) -> Callable[[dict[str, Any], dict
         """Stubs of the resources that are referred to: expressions ask for their type alone."""
         found = []
         for reference in references:
-            name = paths.reference_type(getattr(reference, "data", reference), roots[-1])
+            name = reference_type(getattr(reference, "data", reference), roots[-1])
             if name:
                 found.append(stub({"resourceType": name}, name))
         return found

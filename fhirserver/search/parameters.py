@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 from fhirserver.resources import registry
+from fhirserver.resources.fhirpath.syntax import NotUnderstood
 from fhirserver.resources.registry import Kind, Release
 from fhirserver.search import fallback, paths
-from fhirserver.search.syntax import NotUnderstood
 
 _EXACT = frozenset({"code", "id", "boolean", "uri", "url", "canonical", "oid", "uuid"})
 _SYSTEMLESS = _EXACT | {"string", "markdown", "integer", "positiveInt", "unsignedInt", "decimal"}

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from fhirserver import fhirjson
 from fhirserver.resources import registry
+from fhirserver.resources.fhirpath import syntax
+from fhirserver.resources.fhirpath.references import reference_type
+from fhirserver.resources.fhirpath.syntax import Call, Dot, Index, Infix, Literal, Name, NotUnderstood
 from fhirserver.resources.registry import Release
-from fhirserver.search import syntax
-from fhirserver.search.syntax import Call, Dot, Index, Infix, Literal, Name, NotUnderstood
 
 Json = dict[str, Any]
 
@@ -101,23 +101,6 @@ def _children(items: list[Any], name: str) -> list[Any]:
     return found
 
 
-def reference_type(reference: Any, root: Json) -> str | None:
-    """The type a reference points to: what it says, or what its literal or its contained resource shows."""
-    if isinstance(reference, dict):
-        text, told = reference.get("reference"), reference.get("type")
-    else:
-        text, told = reference, None
-    if isinstance(text, str):
-        if text.startswith("#"):
-            contained = (c for c in root.get("contained", ()) if isinstance(c, dict) and c.get("id") == text[1:])
-            found = next(contained, root if text == "#" else {}).get("resourceType")
-            return found if isinstance(found, str) else None
-        literal = fhirjson.literal(text)
-        if literal:
-            return literal.type
-    return told.rsplit("/", 1)[-1] if isinstance(told, str) else None
-
-
 @dataclass(frozen=True, slots=True)
 class _Compiler:
     release: Release
@@ -142,7 +125,7 @@ class _Compiler:
                 return self._of_type(self.compile(left, focus), name)
             case Infix("as", left, Dot(Name("FHIR"), name)):
                 return self._of_type(self.compile(left, focus), name)
-            case Index(left, position):
+            case Index(left, Literal(int(position))):
                 return self._single(self.compile(left, focus), Nth(position))
             case Call(left, "first", ()) if left is not None:
                 return self._single(self.compile(left, focus), Nth(0))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from fhirserver.resources import registry
+from fhirserver.resources.fhirpath import syntax
 from fhirserver.resources.registry import RELEASES, Release
-from fhirserver.search import fallback, paths, syntax
+from fhirserver.search import fallback, paths
 from fhirserver.search.parameters import build, parameters
 from tests.packages import examples
 

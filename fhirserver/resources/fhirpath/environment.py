@@ -1,0 +1,77 @@
+"""What an expression may ask about besides its focus: the resource it stands in, and the world.
+
+https://hl7.org/fhir/R5/fhirpath.html#vars
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fhirserver.resources.fhirpath.nodes import Json, Node, ancestry, node
+from fhirserver.resources.fhirpath.references import resolved
+from fhirserver.resources.registry import Release, codes, resource_types, structure
+
+_TYPES = frozenset(
+    f"http://hl7.org/fhir/ValueSet/{name}"
+    for name in ("resource-types", "all-resource-types", "version-independent-all-resource-types")
+)
+_BASE = "http://hl7.org/fhir/StructureDefinition/"
+
+
+def _member(release: Release, url: str, code: str) -> bool | None:
+    """Whether a code is in a value set of the specification; None when its content is not known here."""
+    url = url.split("|")[0]
+    known = resource_types(release) if url in _TYPES else codes(release, url)
+    return None if known is None else code in known
+
+
+def _conforms(_release: Release, url: str, item: Node) -> bool | None:
+    """Whether an element has the type that a definition of the specification describes; None for any other profile."""
+    name = url.split("|")[0].removeprefix(_BASE)
+    if structure(item.release, name) is None:
+        return None
+    return name in ancestry(item.release, item.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the server knows beyond the resource.
+
+    `member` answers memberOf(): release, value set, code → whether it is in; `conforms` conformsTo(): release, profile,
+    element; `find` gives the resource a reference leads to. Each may say None: that is not known.
+    """
+
+    member: Callable[[Release, str, str], bool | None] = _member
+    conforms: Callable[[Release, str, Node], bool | None] = _conforms
+    find: Callable[[str], Json | None] = lambda _reference: None
+
+
+HOST = Host()
+
+
+class Place(NamedTuple):
+    """Where an element stands: its resource, and the resource that contains that, or the same again."""
+
+    resource: Json
+    root: Json
+    host: Host = HOST
+
+
+class Environment:
+    """The variables of one evaluation."""
+
+    __slots__ = ("context", "host", "index", "release", "resource", "root", "total")
+
+    def __init__(self, release: Release, context: Node, place: Place) -> None:
+        self.release, self.context, self.host = release, context, place.host
+        self.resource = node(release, place.resource, "Resource")
+        self.root = self.resource if place.root is place.resource else node(release, place.root, "Resource")
+        self.index: int | None = None
+        self.total: Any = None
+
+    def resolve(self, reference: Any) -> Node | None:
+        """The resource a Reference or a url leads to, of one that is elsewhere as much as the reference says."""
+        found = resolved(reference, self.root.value, self.host.find)
+        return None if found is None else node(self.release, found, "Resource")

@@ -1,0 +1,92 @@
+"""Choosing and joining: where, select, repeat, first, union and their kin.
+
+https://hl7.org/fhirpath/N1/#filtering-and-projection
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from fhirserver.resources.fhirpath.environment import Environment
+from fhirserver.resources.fhirpath.functions.existence import distinct
+from fhirserver.resources.fhirpath.functions.table import Evaluate, Function, Macro, Table, each
+from fhirserver.resources.fhirpath.nodes import Node, children, descendants
+from fhirserver.resources.fhirpath.values import EvaluationError, Items, identity, truth, whole
+
+
+def _where(environment: Environment, items: Items, criteria: Evaluate) -> Items:
+    kept = each(environment, items, criteria)
+    return [item for item, found in zip(items, kept, strict=True) if truth(found)]
+
+
+def _select(environment: Environment, items: Items, projection: Evaluate) -> Items:
+    return [value for found in each(environment, items, projection) for value in found]
+
+
+def _repeat(environment: Environment, items: Items, projection: Evaluate) -> Items:
+    found: Items = []
+    seen: set[object] = set()
+    todo = items
+    while todo:
+        fresh: Items = []
+        for item in _select(environment, todo, projection):
+            if (same := identity(item)) not in seen:
+                seen.add(same)
+                fresh.append(item)
+        found += fresh
+        todo = fresh
+    return found
+
+
+def _iif(
+    environment: Environment, items: Items, condition: Evaluate, then: Evaluate, otherwise: Evaluate | None = None
+) -> Items:
+    if truth(condition(items, environment)):
+        return then(items, environment)
+    return otherwise(items, environment) if otherwise else []
+
+
+def _single(_: Environment, items: Items) -> Items:
+    if len(items) > 1:
+        raise EvaluationError(f"single() has {len(items)} items")
+    return items
+
+
+def _intersect(_: Environment, items: Items, other: Items) -> Items:
+    wanted = {identity(item) for item in other}
+    return distinct([item for item in items if identity(item) in wanted])
+
+
+def _exclude(_: Environment, items: Items, other: Items) -> Items:
+    unwanted = {identity(item) for item in other}
+    return [item for item in items if identity(item) not in unwanted]
+
+
+def _skip(_: Environment, items: Items, number: Items) -> Items:
+    return items[max(whole(number) or 0, 0) :]
+
+
+def _take(_: Environment, items: Items, number: Items) -> Items:
+    return items[: max(whole(number) or 0, 0)]
+
+
+COLLECTIONS: Table = MappingProxyType(
+    {
+        "where": Macro(_where),
+        "select": Macro(_select),
+        "repeat": Macro(_repeat),
+        "iif": Macro(_iif, 2, 3),
+        "first": Function(lambda _, items: items[:1]),
+        "last": Function(lambda _, items: items[-1:]),
+        "tail": Function(lambda _, items: items[1:]),
+        "single": Function(_single),
+        "skip": Function(_skip, 1, 1),
+        "take": Function(_take, 1, 1),
+        "union": Function(lambda _, items, other: distinct([*items, *other]), 1, 1),
+        "combine": Function(lambda _, items, other: [*items, *other], 1, 1),
+        "intersect": Function(_intersect, 1, 1),
+        "exclude": Function(_exclude, 1, 1),
+        "children": Function(lambda _, items: [c for i in items if type(i) is Node for c in children(i)]),
+        "descendants": Function(lambda _, items: [d for i in items if type(i) is Node for d in descendants(i)]),
+    }
+)
