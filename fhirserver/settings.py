@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         "single",
         description="What a conditional delete that matches several does: refuse with 412, or delete them all.",
     )
+    referential_integrity: Literal["enrolment", "all", "none"] = Field(
+        "enrolment",
+        description="Whose references must lead somewhere, so that what they name is not deleted: those of "
+        "ResearchSubjects, of all resources (run `fhirserver reindex` once after changing to it), or of none.",
+    )
     enforce_target_number: bool = Field(
         True, description="Refuse an enrolment that would exceed the study's recruitment.targetNumber."
     )

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, FhirError, Malformed, NotSupported
+from fhirserver.errors import BadRequest, FhirError, Malformed, NotSupported, TooLarge
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import write
 from fhirserver.interactions.conditional import Criteria, precondition
@@ -96,6 +96,26 @@ class Invoke:
 
 
 Part = Ask | Look | Invoke
+
+
+def entries_of(server: Server, bundle: Resource) -> list[Any]:
+    """The entries of a batch or transaction; refuses what is none, or too large."""
+    if bundle.get("resourceType") != "Bundle" or bundle.get("type") not in ("batch", "transaction"):
+        raise BadRequest(
+            "This address takes a Bundle of type 'batch' or 'transaction': send a single resource to its own type.",
+            expression="Bundle.type",
+        )
+    entries = bundle.get("entry", [])
+    if not isinstance(entries, list):
+        raise Malformed("Bundle.entry is an array.", expression="Bundle.entry")
+    most = server.settings.max_bundle_entries
+    if len(entries) > most:
+        raise TooLarge(
+            f"The Bundle has {len(entries)} entries, this server takes {most}: split it, or raise the setting "
+            "max_bundle_entries.",
+            expression="Bundle.entry",
+        )
+    return entries
 
 
 def place(at: int) -> str:

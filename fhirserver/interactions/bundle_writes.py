@@ -6,23 +6,27 @@ https://hl7.org/fhir/R5/http.html#trules: deletions first, then creates, then up
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, FhirError, Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import write
-from fhirserver.interactions.bundle_entry import Ask, Change, Part, inside, place
+from fhirserver.interactions.bundle_entry import Ask, Change, entries_of, inside, part, place
 from fhirserver.interactions.bundle_places import Kept, Places, Same, Several, Target, resolve
-from fhirserver.interactions.bundle_reads import looks as looked
-from fhirserver.interactions.rewrite import conditional_references, rewrite
+from fhirserver.interactions.rewrite import Links, conditional_references, rewrite
 from fhirserver.interactions.server import Server, present
 from fhirserver.resources import bundle as render
+from fhirserver.resources.bundle import status
+from fhirserver.resources.operation_outcome import outcome
 from fhirserver.store.store import Tx
 
 Merge = Callable[[Resource, Resource], Resource]
 """What is written of a study, given what is there and what was sent."""
+
+After = Callable[[Tx, Links], Awaitable[dict[int, render.Entry]]]
+"""The rest of a transaction, which sees its writes."""
 
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 
@@ -33,6 +37,27 @@ class Step:
 
     at: int
     operation: write.Operation
+
+
+async def transaction(
+    server: Server, bundle: Resource, *, keep_ids: bool = False, merge: Merge | None = None
+) -> list[write.Outcome]:
+    """Carries out a transaction of writes alone.
+
+    `keep_ids` lets a create or conditional update take the id that its resource proposes where nothing has that id
+    yet; `merge` says what becomes of a study that is there already.
+    """
+    parts = [part(server, at, entry) for at, entry in enumerate(entries_of(server, bundle))]
+    return await perform(server, [asked for asked in parts if isinstance(asked, Ask)], keep_ids=keep_ids, merge=merge)
+
+
+async def perform(
+    server: Server, asks: Sequence[Ask], *, keep_ids: bool = False, merge: Merge | None = None
+) -> list[write.Outcome]:
+    """Carries out writes that were taken apart, in one transaction; see `transaction`."""
+    await accept(server, asks)
+    outcomes, _ = await carry_out(server, asks, keep_ids, merge)
+    return [outcomes[asked.at] for asked in asks]
 
 
 async def accept(server: Server, asks: Sequence[Ask]) -> None:
@@ -55,9 +80,9 @@ async def carry_out(
     asks: Sequence[Ask],
     keep_ids: bool = False,
     merge: Merge | None = None,
-    looks: Sequence[Part] = (),
+    after: After | None = None,
 ) -> tuple[dict[int, write.Outcome], dict[int, render.Entry]]:
-    """What became of the writes, and what the reads found after them, by entry number."""
+    """What became of the writes, and what `after` gave once they were done, by entry number."""
     asks = sorted(asks, key=lambda asked: _ORDER[asked.method])
     linked: dict[str, int] = {}
     for asked in asks:
@@ -86,7 +111,7 @@ async def carry_out(
                     outcomes[asked.at] = _deleted(asked, len(ids))
                 case Target():
                     pass
-        return outcomes, await looked(server, looks, tx)
+        return outcomes, await after(tx, places.links) if after else {}
 
     return await server.store.transact(work, locks=locks)
 
@@ -184,3 +209,24 @@ def _once(steps: Sequence[Step]) -> None:
                 code="duplicate",
             )
         seen[key] = step.at
+
+
+def written(server: Server, result: write.Outcome, bodies: bool) -> render.Entry:
+    """The response entry of a write."""
+    version = result.version
+    notes = outcome(result.warnings) if result.warnings else None
+    if version is None or version.gone:
+        return render.Entry(
+            response=render.Response(status(204), etag=version.version if version else None, outcome=notes)
+        )
+    return render.Entry(
+        full_url=server.url(version.type, version.id),
+        body=version.body if bodies else None,
+        response=render.Response(
+            status(201 if result.created else 200),
+            f"{version.type}/{version.id}/_history/{version.version}",
+            version.version,
+            version.at,
+            notes,
+        ),
+    )

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from fhirserver.errors import BadRequest, FhirError
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import bundle
 from fhirserver.interactions.bundle_entry import Ask
+from fhirserver.interactions.bundle_writes import perform
 from fhirserver.interactions.conditional import Criteria
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.interactions.write import Outcome, new_id
@@ -46,7 +46,7 @@ async def _one(server: Server, asked: Ask, where: str) -> Outcome:
     known_type(server, asked.type)
     asked = replace(asked, fresh=new_id())
     try:
-        return (await bundle.perform(server, [asked]))[0]
+        return (await perform(server, [asked]))[0]
     except FhirError as error:
         raise _outside(error, asked, where) from None
 

@@ -7,27 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import uuid_utils
-
 from fhirserver import fhirjson
 from fhirserver.enrolment import rules
 from fhirserver.enrolment.facts import Enrolment, Facts
 from fhirserver.enrolment.following import GROUP_TYPES
-from fhirserver.enrolment.parameters import Request
-from fhirserver.errors import FhirError, Gone, Issue, NotFound
+from fhirserver.errors import Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import enrol_facts
 from fhirserver.interactions.enrol_facts import STUDY, SUBJECT
 from fhirserver.interactions.enrol_follow import Change, follow
 from fhirserver.resources import research_subject
 from fhirserver.resources.registry import Release
-from fhirserver.resources.validation import check
-from fhirserver.search.indexing import entry
 from fhirserver.settings import Settings
-from fhirserver.store.documents import Version
 from fhirserver.store.store import Store, Tx
-
-__all__ = ["EnrolmentEffect", "enroll", "locks", "prepare", "subject_written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,41 +83,3 @@ async def subject_written(
         change = Change(old, new, others, own_id, day.get("start", today), day.get("end", today))
         issues = issues + await follow(tx, settings, release, study, facts, change)
     return EnrolmentEffect([issue for issue in issues if issue.severity != "error"])
-
-
-async def enroll(
-    store: Store, settings: Settings, release: Release, study_id: str, request: Request
-) -> tuple[Version, list[Issue]]:
-    """$enroll: the new ResearchSubject and the warnings."""
-    study = await store.read(STUDY, study_id)
-    if study is None:
-        raise NotFound(f"There is no {STUDY}/{study_id[:64]} here.")
-    if study.gone:
-        raise Gone(f"{STUDY}/{study_id} was deleted.")
-    today = fhirjson.today()
-    subject = research_subject.compose(
-        f"{STUDY}/{study_id}",
-        request.subject,
-        request.state,
-        today,
-        assignedComparisonGroup=request.comparison_group,
-        consent=[request.consent] if request.consent else None,
-        identifier=[request.identifier] if request.identifier else None,
-    )
-    id_ = str(uuid_utils.uuid7())
-    await prepare(store)
-
-    async def work(tx: Tx) -> tuple[Version, list[Issue]]:
-        effect = await subject_written(tx, settings, release, None, subject | {"id": id_}, today=today)
-        written = await tx.put(
-            subject, type=SUBJECT, id=id_, release=release, entry=entry(release, subject), create_only=True
-        )
-        return written.version, effect.warnings
-
-    try:
-        rules.refuse(rules.initial(request.state, "ResearchSubject.progress"))
-        check(release, subject, settings.validation)
-        version, warnings = await store.transact(work, locks=locks(None, subject))
-    except FhirError as error:
-        raise request.explained(error) from None
-    return version, [request.explain(issue) for issue in warnings]

@@ -1,21 +1,49 @@
-"""ResearchStudy/{id}/$enroll as an operation; what it does is in enrol.py.
+"""ResearchStudy/{id}/$enroll: a ResearchSubject made of parameters and written by the rules that hold for all.
 
 https://hl7.org/fhir/R5/operations.html; the rules are in docs/enrolment.md.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from fhirserver import fhirjson
+from fhirserver.enrolment import rules
 from fhirserver.enrolment.parameters import PARAMETERS, request
-from fhirserver.interactions.enrol import enroll
+from fhirserver.errors import FhirError
+from fhirserver.interactions import write
+from fhirserver.interactions.enrol_facts import STUDY, SUBJECT
 from fhirserver.interactions.operation import Answer, Call, Operation
+from fhirserver.interactions.read import read
 from fhirserver.interactions.server import Server
-from fhirserver.interactions.write import Outcome
+from fhirserver.resources import research_subject
 from fhirserver.resources.arguments import Arguments, Parameter
 
 
 async def _enroll(server: Server, call: Call, given: Arguments) -> Answer:
-    version, notes = await enroll(server.store, server.settings, server.release, call.id or "", request(given))
-    return Answer(written=Outcome(version, created=True, warnings=tuple(notes)))
+    study = await read(server, STUDY, call.id or "", within=call.within)
+    asked = request(given)
+    subject = research_subject.compose(
+        f"{STUDY}/{study.id}",
+        asked.subject,
+        asked.state,
+        fhirjson.today(),
+        assignedComparisonGroup=asked.comparison_group,
+        consent=[asked.consent] if asked.consent else None,
+        identifier=[asked.identifier] if asked.identifier else None,
+    )
+    try:
+        rules.refuse(rules.initial(asked.state, "ResearchSubject.progress"))
+        await write.accept(server, SUBJECT, subject)
+        operation = write.Put(SUBJECT, write.new_id(), subject, create_only=True)
+        if call.within is not None:
+            done = await write.apply_within(server, call.within, [operation], ())
+        else:
+            done = await write.apply(server, [operation])
+    except FhirError as error:
+        raise asked.explained(error) from None
+    notes = tuple(asked.explain(issue) for issue in done[0].warnings)
+    return Answer(written=replace(done[0], warnings=notes))
 
 
 ENROLL = Operation(
@@ -33,5 +61,4 @@ ENROLL = Operation(
     parameters=PARAMETERS,
     returns=Parameter("return", "ResearchSubject", "The ResearchSubject that was created.", min=1),
     affects_state=True,
-    alone=True,
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fhirserver import fhirjson
 from fhirserver.errors import Issue
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import bundle
+from fhirserver.interactions import bundle_writes
 from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.server import Server
 from fhirserver.mappers.bundle import transaction
@@ -48,14 +48,14 @@ async def import_record(server: Server, data: bytes) -> Imported:
     """Stores the trial; refuses what is no trial record. The same record again changes nothing."""
     mapping = asyncio.to_thread(_map, data, server.release) if len(data) > LARGE else None
     mapped, issues = await mapping if mapping else _map(data, server.release)
-    outcomes = await bundle.transaction(server, mapped, keep_ids=True, merge=_merge)
+    outcomes = await bundle_writes.transaction(server, mapped, keep_ids=True, merge=_merge)
     counts: Counter[str] = Counter()
     study = ""
     for result in outcomes:
         counts["created" if result.created else "updated" if result.changed else "unchanged"] += 1
         if result.version and result.version.type == "ResearchStudy" and not study:
             study = f"ResearchStudy/{result.version.id}"
-    return Imported(study, counts, issues, [bundle.written(server, one, False) for one in outcomes])
+    return Imported(study, counts, issues, [bundle_writes.written(server, one, False) for one in outcomes])
 
 
 def _map(data: bytes, release: Release) -> tuple[Resource, tuple[Issue, ...]]:

@@ -14,7 +14,7 @@ import uuid_utils
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Issue
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import enrol
+from fhirserver.interactions import enrol, integrity
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.resources.validation import check
@@ -103,7 +103,9 @@ async def accept(server: Server, type_: str, resource: Resource) -> None:
     """Refuses a resource of another type or one that is not valid."""
     known_type(server, type_)
     if type_ == "ResearchSubject":
-        own_references(server, [resource.get("study"), resource.get("subject")])
+        consent = resource.get("consent")
+        consents = consent if isinstance(consent, list) else []
+        own_references(server, [resource.get("study"), resource.get("subject"), *consents])
     if resource["resourceType"] != type_:
         raise BadRequest(
             f"The URL is for {type_}, the body is a {resource['resourceType']}: send it to its own type.",
@@ -127,12 +129,12 @@ def index(server: Server, resource: Resource) -> IndexEntry:
     """Search terms of a resource; a Group's members are kept and found apart from it."""
     if resource["resourceType"] == "Group" and "member" in resource:
         resource = {name: value for name, value in resource.items() if name != "member"}
-    return entry(server.release, resource)
+    return entry(server.release, resource, traced=server.settings.referential_integrity == "all")
 
 
 async def apply(server: Server, operations: Sequence[Operation]) -> list[Outcome]:
     """Carries out operations that were accepted: one alone, or several and those with rules in one transaction."""
-    if len(operations) == 1 and not governed(operations[0]):
+    if len(operations) == 1 and not _watched(server, operations[0]):
         return [await _alone(server, operations[0])]
     locks = await rule_locks(server, operations)
 
@@ -147,15 +149,30 @@ def governed(operation: Operation) -> bool:
     return operation.type == "ResearchSubject"
 
 
+def _watched(server: Server, operation: Operation) -> bool:
+    """Whether an operation needs a transaction, for rules or for references to see all it touches."""
+    if governed(operation):
+        return True
+    if isinstance(operation, Put):
+        return integrity.watches_writes(server.settings, operation.type)
+    return integrity.watches_deletions(server.settings, server.release, operation.type)
+
+
 async def rule_locks(server: Server, operations: Sequence[Operation]) -> list[str]:
-    """Keys of what the rules must see alone: taken before the transaction."""
-    keys: set[str] = set()
+    """Keys of what rules and references must see alone: taken before the transaction."""
+    keys: set[str] = set(_reference_locks(server, operations))
     ruled = [operation for operation in operations if governed(operation)]
     there = await server.store.read_many([(operation.type, operation.id) for operation in ruled])
     for operation in ruled:
         after = operation.resource if isinstance(operation, Put) else None
         keys.update(enrol.locks(_content(there.get((operation.type, operation.id))), after))
     return sorted(keys)
+
+
+def _reference_locks(server: Server, operations: Sequence[Operation]) -> list[str]:
+    removed = [(operation.type, operation.id) for operation in operations if isinstance(operation, Remove)]
+    written = [operation.resource for operation in operations if isinstance(operation, Put)]
+    return integrity.locks(server, removed, written)
 
 
 async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], locked: Sequence[str]) -> list[Outcome]:
@@ -172,15 +189,35 @@ async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], 
     for at, written in zip(plain, await tx.put_many(items), strict=True):
         outcomes[at] = Outcome(written.version, written.created, written.changed)
     ruled = [at for at in range(len(operations)) if at not in outcomes]
-    # A study that another entry names was not known when the locks were taken.
-    named = {key for at in ruled if isinstance(put := operations[at], Put) for key in enrol.locks(None, put.resource)}
-    if late := named - set(locked):
-        await tx.lock(sorted(late))
+    await _lock_late(server, tx, operations, ruled, locked)
     if len(ruled) > 1:
         await _foresee(server, tx, [operations[at] for at in ruled])
     for at in ruled:
         outcomes[at] = await _ruled(server, tx, operations[at])
+    removed = [
+        (operation.type, operation.id)
+        for at, operation in enumerate(operations)
+        if isinstance(operation, Remove) and outcomes[at].changed
+    ]
+    await integrity.check(server, tx, removed, [each.resource for each in operations if isinstance(each, Put)])
     return [outcomes[at] for at in range(len(operations))]
+
+
+async def _lock_late(
+    server: Server, tx: Tx, operations: Sequence[Operation], ruled: Sequence[int], locked: Sequence[str]
+) -> None:
+    """Locks what was not known before the transaction: ids that conditions and links between entries came to."""
+    keys = set(_reference_locks(server, operations))
+    for at in ruled:
+        match operations[at]:
+            case Put(resource=resource):
+                keys.update(enrol.locks(None, resource))
+            case Remove(type_, id_):
+                keys.update(enrol.locks(_content(await tx.read(type_, id_)), None))
+    # Nobody else knows yet of what this transaction makes.
+    made = {(put.type, put.id) for put in operations if isinstance(put, Put) and put.create_only}
+    if late := keys - {integrity.lock(key) for key in made} - set(locked):
+        await tx.lock(sorted(late))
 
 
 async def _foresee(server: Server, tx: Tx, operations: Sequence[Operation]) -> None:

@@ -24,6 +24,12 @@ ELSEWHERE = frozenset({"_id", "_lastUpdated", "_in"})
 
 UNSORTED = frozenset({"_tag", "_security", "_profile", "_source", "_language"})
 
+REFERS = "|refers|"
+"""What begins the postings of all references of a resource, whether a parameter searches for them or not."""
+
+TRACED = frozenset({"ResearchSubject"})
+"""Types that always have these postings: an enrolment protects what it refers to."""
+
 MEMBERS = ("Group", "member")
 """The parameter whose values are kept apart from the resource."""
 
@@ -55,14 +61,35 @@ _INDEXERS: dict[str, Callable[[Parameter, str], Indexer]] = {
 }
 
 
-def entry(release: Release, resource: dict[str, Any]) -> IndexEntry:
-    """The index entry of a live resource. A Group comes without its members."""
+def references(resource: dict[str, Any]) -> list[str]:
+    """All literal references of a resource, each once; not those to what it contains."""
+    found: dict[str, None] = {}
+    todo: list[Any] = [resource]
+    while todo:
+        value = todo.pop()
+        if type(value) is dict:
+            text = value.get("reference")
+            if type(text) is str and not text.startswith("#"):
+                found[text] = None
+            todo.extend(value.values())
+        elif type(value) is list:
+            todo.extend(value)
+    return list(found)
+
+
+def entry(release: Release, resource: dict[str, Any], *, traced: bool = False) -> IndexEntry:
+    """The index entry of a live resource, with postings of all its references if `traced`.
+
+    A Group comes without its members.
+    """
     place = _plan(release, resource["resourceType"])
     sink = Sink(resource)
     sink.t.append(LIVE)
     for indexer in place.indexers:
         indexer(resource, sink)
     _walk(place.children, resource, sink)
+    if traced or resource["resourceType"] in TRACED:
+        sink.t += [REFERS + text for text in references(resource)]
     for code in UNSORTED & sink.s.keys():
         del sink.s[code]
     postings = [each if len(each) <= LONGEST else bounded(each) for each in dict.fromkeys(sink.t)]

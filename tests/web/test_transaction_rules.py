@@ -167,3 +167,48 @@ async def test_a_transaction_of_five_thousand_entries_links_all_of_them(client: 
     assert statuses(made) == ["201"] * 5000
     assert await total(client, "Patient?_summary=count") == 1000
     assert await total(client, f"Observation?subject={made[7]['fullUrl']}") == 4
+
+
+def enrolment(subject: str) -> Json:
+    return {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "subject", "valueReference": {"reference": subject}}],
+    }
+
+
+async def test_an_operation_is_part_of_a_transaction_and_sees_what_it_writes(client: httpx.AsyncClient) -> None:
+    study = {"resourceType": "ResearchStudy", "id": "s", "status": "active", "title": "A study"}
+    urn = "urn:uuid:00000000-0000-4000-8000-000000000001"
+    made = await send(
+        client,
+        "transaction",
+        entry("POST", "ResearchStudy/s/$enroll", enrolment(urn)),
+        entry("PUT", "ResearchStudy/s", study),
+        entry("POST", "Patient", patient(), fullUrl=urn),
+    )
+    assert statuses(made) == ["201", "201", "201"]
+    assert made[0]["resource"]["subject"]["reference"] == made[2]["response"]["location"].partition("/_history")[0]
+    again = bundle(
+        "transaction",
+        entry("POST", "Patient", patient()),
+        entry("POST", "ResearchStudy/s/$enroll", enrolment("Patient/no")),
+    )
+    before = await total(client, "Patient")
+    refused = await client.post("/r5", json=again)
+    assert refused.status_code == 422
+    assert refused.json()["issue"][0]["expression"][0].startswith("Bundle.entry[1].resource")
+    assert await total(client, "Patient") == before, "all or nothing"
+
+
+async def test_operations_of_a_batch_stand_each_for_itself(client: httpx.AsyncClient) -> None:
+    await client.put("/r5/Patient/a", json=KNOWN | {"id": "a", "meta": {"tag": [{"code": "x"}]}})
+    found = await send(
+        client,
+        "batch",
+        entry("GET", "Patient/a/$meta"),
+        entry("POST", "Patient/a/$nothing", enrolment("Patient/a")),
+        entry("POST", "ResearchStudy/none/$enroll", enrolment("Patient/a")),
+        entry("DELETE", "Patient/a/$meta"),
+    )
+    assert statuses(found) == ["200", "404", "404", "405"]
+    assert found[0]["resource"]["parameter"][0]["valueMeta"]["tag"] == [{"code": "x"}]

@@ -1,0 +1,136 @@
+"""Referential integrity: what is referred to is not deleted, and what is written refers to what is there.
+
+https://hl7.org/fhir/R5/http.html#delete. By the setting `referential_integrity` it holds for enrolments (references
+of a ResearchSubject), for all resources, or for none. A deletion and a write that refers to the same resource lock one
+key, so that of two that race one sees the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from fhirserver import fhirjson
+from fhirserver.errors import Conflict, Issue, Unprocessable
+from fhirserver.fhirjson import Resource
+from fhirserver.interactions.server import Server
+from fhirserver.resources.registry import Release, structure
+from fhirserver.search.indexing import LIVE, REFERS, TRACED, references
+from fhirserver.settings import Settings
+from fhirserver.store.store import Tx
+
+_SHOWN = 5
+"""Referrers that a refusal names."""
+
+Key = tuple[str, str]
+"""Type and id."""
+
+
+def lock(key: Key) -> str:
+    """What the deletion of a resource and the writes that refer to it both lock."""
+    return f"refer/{key[0]}/{key[1]}"
+
+
+def watches_writes(settings: Settings, type_: str) -> bool:
+    """Whether the references of this type are watched."""
+    return settings.referential_integrity == "all" or (
+        settings.referential_integrity == "enrolment" and type_ in TRACED
+    )
+
+
+def watches_deletions(settings: Settings, release: Release, type_: str) -> bool:
+    """Whether something that is watched may refer to this type."""
+    match settings.referential_integrity:
+        case "none":
+            return False
+        case "all":
+            return True
+        case "enrolment":
+            return type_ in _referable(release)
+
+
+@cache
+def _referable(release: Release) -> frozenset[str]:
+    """The types that an enrolment may refer to."""
+    found: set[str] = set()
+    for type_ in TRACED:
+        shape = structure(release, type_)
+        for element in shape.elements.values() if shape else ():
+            found |= element.targets
+    return frozenset(found)
+
+
+def local_references(base: str, resource: Resource) -> dict[Key, str]:
+    """The resources of this server that a resource refers to, with the reference as it stands there."""
+    found: dict[Key, str] = {}
+    for text in references(resource):
+        literal = fhirjson.literal(text)
+        if literal is not None and literal.base in (None, f"{base}/"):
+            found[literal.type, literal.id] = text
+    return found
+
+
+def locks(server: Server, removed: Iterable[Key], written: Iterable[Resource]) -> list[str]:
+    """Keys to lock for these deletions and writes."""
+    keys = [lock(key) for key in removed if watches_deletions(server.settings, server.release, key[0])]
+    for resource in written:
+        if watches_writes(server.settings, resource["resourceType"]):
+            keys += [lock(key) for key in local_references(server.base, resource)]
+    return sorted(set(keys))
+
+
+async def check(server: Server, tx: Tx, removed: Sequence[Key], written: Sequence[Resource]) -> None:
+    """Conflict when something refers to what was deleted in `tx`, Unprocessable when a reference leads nowhere."""
+    watched = [key for key in removed if watches_deletions(server.settings, server.release, key[0])]
+    if watched:
+        await _unreferred(server, tx, watched)
+    for resource in written:
+        if watches_writes(server.settings, resource["resourceType"]):
+            await _leads_somewhere(server, tx, resource)
+
+
+async def _unreferred(server: Server, tx: Tx, removed: Sequence[Key]) -> None:
+    forms = [f"{REFERS}{base}{type_}/{id_}" for type_, id_ in removed for base in ("", f"{server.base}/")]
+    whole = server.settings.referential_integrity == "all"
+    referrers: list[str] = []
+    for type_ in await server.store.types() if whole else sorted(TRACED):
+        found = await tx.ids(type_, {"t": {"$in": forms}}, _SHOWN + 1 - len(referrers))
+        referrers += [f"{type_}/{id_}" for id_ in found]
+        if len(referrers) > _SHOWN:
+            break
+    if whole:
+        for type_, id_ in removed:
+            referrers += [f"Group/{group}" for group in await tx.groups_of(f"{type_}/{id_}", _SHOWN)]
+    if referrers:
+        listed = ", ".join(referrers[:_SHOWN]) + (" and others" if len(referrers) > _SHOWN else "")
+        names = ", ".join(f"{type_}/{id_}" for type_, id_ in removed[:_SHOWN])
+        raise Conflict(
+            f"{listed} refer to what would be deleted ({names}): delete those first, or together in one transaction.",
+            details="referred-to",
+        )
+
+
+async def _leads_somewhere(server: Server, tx: Tx, resource: Resource) -> None:
+    wanted = local_references(server.base, resource)
+    by_type: dict[str, list[str]] = {}
+    for type_, id_ in wanted:
+        by_type.setdefault(type_, []).append(id_)
+    missing = []
+    for type_, ids in by_type.items():
+        there = set(await tx.ids(type_, {"_id": {"$in": ids}, "t": LIVE}, len(ids)))
+        missing += [wanted[type_, id_] for id_ in ids if id_ not in there]
+    if missing:
+        kind = resource["resourceType"]
+        raise Unprocessable(
+            [
+                Issue(
+                    "error",
+                    "not-found",
+                    f"The reference '{text[:200]}' leads nowhere: create what it refers to first, or in the same "
+                    "transaction.",
+                    (kind,),
+                    "dangling-reference",
+                )
+                for text in missing[:20]
+            ]
+        )
