@@ -6,13 +6,14 @@ https://hl7.org/fhir/R5/search.html
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Issue
 from fhirserver.interactions import cursor
 from fhirserver.interactions.included import included
+from fhirserver.interactions.paging import CURSOR, Params, links, query_of
 from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.server import Reader, Server, known_type
 from fhirserver.resources.bundle import Entry, Link, found, render
@@ -20,9 +21,6 @@ from fhirserver.resources.operation_outcome import outcome
 from fhirserver.search.mongo import sort_keys, to_mongo
 from fhirserver.search.parse import parse
 from fhirserver.store.documents import Query
-
-CURSOR = "_cursor"
-Params = Sequence[tuple[str, str]]
 
 
 def query_params(query: str) -> list[tuple[str, str]]:
@@ -42,7 +40,7 @@ async def searchset(server: Server, type_: str, params: Params, *, strict: bool,
     request = parse(server.release, type_, params, strict=strict, base_urls=[server.base])
     where = to_mongo(await resolved(server, reader, request.filter), server.release)
     place = f"{server.base}/{type_}"
-    query = _query(request.self_params)
+    query = query_of(request.self_params)
     count = min(server.settings.default_count if request.count is None else request.count, server.settings.max_count)
     if request.summary == "count" or count == 0:
         total = await reader.count(type_, where)
@@ -74,25 +72,9 @@ async def searchset(server: Server, type_: str, params: Params, *, strict: bool,
         counted = await reader.count(type_, where)
     elif request.total is None and after is None and not page.more:
         counted = len(page.items)
-    links = [Link("self", place + (f"{_joined(query)}{CURSOR}={token}" if token is not None else query))]
-    if token is not None or page.more:
-        links.append(Link("first", place + query))
-    if page.more and page.last is not None:
-        links.append(Link("next", f"{place}{_joined(query)}{CURSOR}={cursor.seal(secret, scope, page.last)}"))
-    return render("searchset", [*entries, *_outcome(issues)], links, counted)
-
-
-def _query(params: Params) -> str:
-    """?name=value&… of what was understood; empty for nothing."""
-    return "?" + "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params) if params else ""
-
-
-def _quoted(text: str) -> str:
-    return quote(text, safe=":/,.-_~*$")
-
-
-def _joined(query: str) -> str:
-    return f"{query}&" if query else "?"
+    following = cursor.seal(secret, scope, page.last) if page.more and page.last is not None else None
+    found_links = links(place, query, token, following)
+    return render("searchset", [*entries, *_outcome(issues)], found_links, counted)
 
 
 def _outcome(issues: Sequence[Issue]) -> list[Entry]:

@@ -59,8 +59,9 @@ def render(
     links: Iterable[Link] = (),
     total: int | None = None,
     at: datetime | None = None,
+    issues: fhirjson.Resource | None = None,
 ) -> bytes:
-    """The Bundle as JSON; an entry may be JSON already."""
+    """The Bundle as JSON; an entry may be JSON already, `issues` is an OperationOutcome about the whole."""
     head: dict[str, object] = {"resourceType": "Bundle", "type": kind}
     if at is not None:
         head["timestamp"] = fhirjson.instant(at)
@@ -70,14 +71,10 @@ def render(
     if found:
         head["link"] = found
     start = fhirjson.dumps(head)
-    if not entries:
-        return start
-    return (
-        start[:-1]
-        + b',"entry":['
-        + b",".join([entry if isinstance(entry, bytes) else _entry(entry) for entry in entries])
-        + b"]}"
-    )
+    if entries:
+        made = b",".join([entry if isinstance(entry, bytes) else _entry(entry) for entry in entries])
+        start = b'%b,"entry":[%b]}' % (start[:-1], made)
+    return start if issues is None else b'%b,"issues":%b}' % (start[:-1], fhirjson.dumps(issues))
 
 
 def found(base: str, type_: str, id_: str, body: bytes, mode: Mode) -> bytes:

@@ -2,7 +2,8 @@
 
     {_id: "<logical id>", v: 3, at: <instant>, gone: false, rel: "R5", r: {…}, t: […], x: […], s: {…}, f: {…}}
 
-A document in `history` has the same fields without the index terms, and `_id` "Type/id/0000000003".
+A version that created the resource has `by`, its method. A document in `history` has the same fields without the index
+terms, its type and id as `ty` and `id`, and the `_id` "Type/id/0000000003".
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
 from fhirserver.store.codec import Document
+
+Origin = Literal["POST", "PUT"]
+"""How a resource was created: under an id of this server's, or of the client's."""
 
 
 class IndexEntry(Protocol):
@@ -39,7 +43,10 @@ class IndexEntry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a resource; `body` is its JSON as served, empty when it is a deletion (`gone`)."""
+    """One version of a resource; `body` is its JSON as served, empty when it is a deletion (`gone`).
+
+    `origin` is set where the version created the resource, for the first time or again after a deletion.
+    """
 
     type: str
     id: str
@@ -48,6 +55,7 @@ class Version:
     gone: bool
     release: str
     body: bytes
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +133,10 @@ class Stored:
     release: str
     resource: Resource | None
     members: Document | None = None
+    origin: Origin | None = None
 
 
-HEAD = {"v": 1, "at": 1, "gone": 1, "rel": 1}
+HEAD = {"v": 1, "at": 1, "gone": 1, "rel": 1, "by": 1}
 """The projection that leaves the resource out."""
 
 BODY = {**HEAD, "r": 1, "m": 1}
@@ -163,9 +172,12 @@ def document(
     resource: Resource | None,
     entry: IndexEntry | None,
     members: Document | None = None,
+    origin: Origin | None = None,
 ) -> Document:
     """The current document of a resource; without `resource` that of a deletion."""
     made: Document = {"_id": id, "v": version, "at": at, "gone": resource is None, "rel": release}
+    if origin is not None:
+        made["by"] = origin
     if resource is not None:
         made["r"] = resource
     if members is not None:
@@ -181,6 +193,8 @@ def superseded(type: str, id: str, stored: Stored) -> Document:
     """The document of a version in `history`."""
     made: Document = {
         "_id": history_id(type, id, stored.version),
+        "ty": type,
+        "id": id,
         "v": stored.version,
         "at": stored.at,
         "gone": stored.gone,
@@ -190,15 +204,17 @@ def superseded(type: str, id: str, stored: Stored) -> Document:
         made["r"] = stored.resource
     if stored.members is not None:
         made["m"] = stored.members
+    if stored.origin is not None:
+        made["by"] = stored.origin
     return made
 
 
 def stored_of(found: Mapping[str, Any]) -> Stored:
     """A document that was read with its resource."""
-    return Stored(found["v"], found["at"], found["gone"], found["rel"], found.get("r"), found.get("m"))
+    return Stored(found["v"], found["at"], found["gone"], found["rel"], found.get("r"), found.get("m"), found.get("by"))
 
 
 def version_of(type: str, id: str, found: Stored, resource: Resource | None) -> Version:
     """The version to serve; `resource` is the whole resource, members included."""
     body = b"" if resource is None else fhirjson.dumps(resource)
-    return Version(type, id, found.version, found.at, found.gone, found.release, body)
+    return Version(type, id, found.version, found.at, found.gone, found.release, body, found.origin)

@@ -152,7 +152,7 @@ async def _renew(
         changes |= {"t": entry.t, "x": storable(entry.x), "s": storable(entry.s), "f": entry.f}
     superseding.keep(ctx, [superseded(TYPE, group, current)])
     where = {"_id": group, "v": current.version}
-    await ctx.of(TYPE).update_one(where, {"$set": changes}, session=ctx.session)
+    await ctx.of(TYPE).update_one(where, {"$set": changes, "$unset": {"by": ""}}, session=ctx.session)
     ctx.seen[TYPE, group] = Stored(version, at, False, release, resource, counts)
     return Membership(version, at, counts["count"], True)
 

@@ -15,7 +15,7 @@ from fhirserver.errors import StartupError
 from fhirserver.store.codec import Document
 from fhirserver.store.context import Context
 
-LAYOUT = 1
+LAYOUT = 2
 """The number of the layout that this code reads and writes."""
 
 POSTINGS = "postings"
@@ -27,13 +27,27 @@ _OF_A_TYPE = [
     IndexModel([("x.k", ASCENDING), ("x.lo", ASCENDING), ("x.hi", ASCENDING)], name=RANGES),
     IndexModel([("at", ASCENDING), ("_id", ASCENDING)], name=CHANGES),
 ]
+_OF_HISTORY = [
+    IndexModel([("ty", ASCENDING), ("at", ASCENDING), ("id", ASCENDING), ("v", ASCENDING)], name=CHANGES),
+]
 _OF_MEMBERS = [
     IndexModel([("g", ASCENDING), ("to", ASCENDING)], name="of_group"),
     IndexModel([("e", ASCENDING), ("to", ASCENDING), ("g", ASCENDING)], name="of_entity"),
 ]
+# A walk through the pages of a record may take a day.
+_OF_WALKS = [IndexModel([("at", ASCENDING)], name="life", expireAfterSeconds=24 * 3600)]
 
 Migration = Callable[[AsyncDatabase[Document]], Awaitable[None]]
-MIGRATIONS: dict[int, Migration] = {}
+
+
+async def _name_superseded(db: AsyncDatabase[Document]) -> None:
+    """Layout 1 had a superseded version's type and id in its `_id` alone."""
+    parts = {"$split": ["$_id", "/"]}
+    named = {"ty": {"$arrayElemAt": [parts, 0]}, "id": {"$arrayElemAt": [parts, 1]}}
+    await db["history"].update_many({"ty": {"$exists": False}}, [{"$set": named}])
+
+
+MIGRATIONS: dict[int, Migration] = {1: _name_superseded}
 """From a layout to the next: migration N takes a database from N to N + 1."""
 
 
@@ -69,12 +83,13 @@ async def prepare(db: AsyncDatabase[Document]) -> None:
         await meta.update_one({"_id": "layout"}, {"$set": {"number": step + 1}})
     # Transactions cannot make what they write to on every version of MongoDB.
     await db["members"].create_indexes(_OF_MEMBERS)
-    for name in ("history", "locks"):
-        try:
-            await db.create_collection(name, check_exists=False)
-        except (CollectionInvalid, OperationFailure) as error:
-            if isinstance(error, OperationFailure) and error.code != _EXISTS:
-                raise
+    await db["history"].create_indexes(_OF_HISTORY)
+    await db["walks"].create_indexes(_OF_WALKS)
+    try:
+        await db.create_collection("locks", check_exists=False)
+    except (CollectionInvalid, OperationFailure) as error:
+        if isinstance(error, OperationFailure) and error.code != _EXISTS:
+            raise
     if found is None:
         await meta.update_one({"_id": "layout"}, {"$setOnInsert": {"number": LAYOUT}}, upsert=True)
 

@@ -11,6 +11,7 @@ the place, and `m` holds {count, next}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fhirserver import fhirjson
@@ -76,6 +77,15 @@ async def rows(ctx: Context, group: str, version: int) -> list[Document]:
 async def at(ctx: Context, group: str, version: int) -> list[dict[str, Any]]:
     """The members in a version, in order."""
     return [row["m"] for row in await rows(ctx, group, version)]
+
+
+async def at_each(ctx: Context, group: str, versions: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """The members in each of several versions, in order; each is read once, however many versions have it."""
+    where = {"g": group, "to": {"$gt": min(versions)}, "from": {"$lte": max(versions)}}
+    wanted = {"n": 1, "m": 1, "from": 1, "to": 1}
+    found = await ctx.members.find(where, wanted, batch_size=_BATCH, session=ctx.session).to_list(None)
+    found.sort(key=lambda row: row["n"])
+    return {number: [row["m"] for row in found if row["from"] <= number < row["to"]] for number in versions}
 
 
 async def open_rows(ctx: Context, group: str, reference: str) -> list[Document]:

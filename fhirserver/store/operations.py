@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fhirserver.fhirjson import Resource
-from fhirserver.store import labels, members, reads, searches
+from fhirserver.store import changes, labels, members, reads, searches, timeline, walks
+from fhirserver.store.changes import Ask, Changes
 from fhirserver.store.context import Context
 from fhirserver.store.documents import Page, Query, Version, stored_of
+from fhirserver.store.marks import WHOLE, Window
+from fhirserver.store.timeline import Extent
+from fhirserver.store.walks import Step, Stretch
 
 
 class Operations:
@@ -29,9 +33,17 @@ class Operations:
         """The current versions of those (type, id) that exist and are not gone."""
         return await reads.read_many(self._ctx, refs)
 
-    async def history(self, type: str, id: str, *, limit: int, before: int | None = None) -> list[Version]:
-        """At most `limit` versions newest first, deletions included, below `before` when given."""
-        return await reads.history(self._ctx, type, id, limit=limit, before=before)
+    async def extent(self, type: str, id: str, window: Window = WHOLE) -> Extent | None:
+        """The numbers of the versions that a window of time holds; None when there never was such a resource."""
+        return await timeline.extent(self._ctx, type, id, window)
+
+    async def versions(self, type: str, id: str, numbers: range) -> list[Version]:
+        """The versions with these numbers in their order, deletions included, as many as make a page."""
+        return await timeline.versions(self._ctx, type, id, numbers)
+
+    async def changes(self, types: Sequence[str], ask: Ask) -> Changes:
+        """A page of the versions of `types` in the order of their instants; TooCostly when it takes too long."""
+        return await changes.changes(self._ctx, types, ask)
 
     async def find(self, type: str, query: Query) -> Page:
         """A page of a search; TooCostly when it takes too long."""
@@ -52,6 +64,14 @@ class Operations:
     async def labels(self, type: str, limit: int) -> Resource:
         """A Meta of the profiles, tags and security labels in use on a type, at most `limit` of each."""
         return await labels.labels(self._ctx, type, limit)
+
+    async def steps(self, stretches: Sequence[Stretch], limit: int) -> list[Step]:
+        """The next `limit` resources of a walk, stretch after stretch and by id, in one round trip."""
+        return await walks.steps(self._ctx, stretches, limit)
+
+    async def met(self, steps: Sequence[Step]) -> list[Version]:
+        """The versions that a walk met."""
+        return await walks.versions(self._ctx, steps)
 
     async def member_count(self, group_id: str) -> int:
         """How many members a Group has now; 0 when there is no such Group."""

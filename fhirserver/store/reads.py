@@ -1,6 +1,6 @@
-"""Reading one resource, one version, many resources or a history.
+"""Reading one resource, one version or many resources.
 
-https://hl7.org/fhir/R5/http.html#read, #vread, #history
+https://hl7.org/fhir/R5/http.html#read, #vread
 """
 
 from __future__ import annotations
@@ -123,22 +123,3 @@ async def together(ctx: Context, works: Sequence[Callable[[], Awaitable[T]]]) ->
     if ctx.session is None and len(works) > 1:
         return await asyncio.gather(*(work() for work in works))
     return [await work() for work in works]
-
-
-async def history(ctx: Context, type: str, id: str, *, limit: int, before: int | None = None) -> list[Version]:
-    """Versions newest first, deletions included, those below `before` only; two round trips whatever the depth."""
-    if limit <= 0:
-        return []
-    with ctx.translated():
-        now = await read(ctx, type, id)
-        if now is None:
-            return []
-        await superseding.flush(ctx)
-        end = now.version if before is None else min(before, now.version)
-        found = [now] if before is None or before > now.version else []
-        # A write that crashed half-way leaves its old version here and current: `end` leaves that one out.
-        bounds = {"$gte": history_id(type, id, 0), "$lt": history_id(type, id, max(end, 0))}
-        if len(found) < limit and end > 1:
-            cursor = ctx.history.find({"_id": bounds}, session=ctx.session).sort("_id", -1).limit(limit - len(found))
-            found += [await whole(ctx, type, id, stored_of(old)) for old in await cursor.to_list(None)]
-        return found

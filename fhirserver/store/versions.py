@@ -14,7 +14,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import Duplicate, PreconditionFailed
 from fhirserver.fhirjson import Resource
 from fhirserver.store.codec import Document, encoded
-from fhirserver.store.documents import Among, Expected, Put, Stored, Version, document, stamped
+from fhirserver.store.documents import Among, Expected, Origin, Put, Stored, Version, document, stamped
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,14 @@ def step(item: Put, current: Stored | None, *, small: Resource | None = None, me
     number, at = following(current)
     whole = stamped(item.resource, item.type, item.id, number, at)
     stored = whole if small is None else stamped(small, item.type, item.id, number, at)
-    made = document(item.id, number, at, item.release, stored, item.entry, members)
-    later = Stored(number, at, False, item.release, stored, members)
-    version = Version(item.type, item.id, number, at, False, item.release, fhirjson.dumps(whole))
-    return Step(encoded(made), later, version, current is None or current.gone)
+    created = current is None or current.gone
+    origin: Origin | None = None
+    if created:
+        origin = "POST" if item.create_only else "PUT"
+    made = document(item.id, number, at, item.release, stored, item.entry, members, origin)
+    later = Stored(number, at, False, item.release, stored, members, origin)
+    version = Version(item.type, item.id, number, at, False, item.release, fhirjson.dumps(whole), origin)
+    return Step(encoded(made), later, version, created)
 
 
 def deletion(type: str, id: str, current: Stored) -> Step:

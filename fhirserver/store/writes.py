@@ -47,7 +47,7 @@ async def _likely(ctx: Context, item: Put) -> Written | None:
     kept = ctx.newest(item.type, item.id)
     if kept is None or kept.gone or item.create_only or item.expected not in (None, kept.version):
         return None
-    current = Stored(kept.version, kept.at, False, kept.release, fhirjson.loads(kept.body))
+    current = Stored(kept.version, kept.at, False, kept.release, fhirjson.loads(kept.body), origin=kept.origin)
     if is_unchanged(item, current):
         number = await ctx.number(item.type, item.id)
         return Written(kept, False, False) if number == kept.version else None

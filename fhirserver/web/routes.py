@@ -15,13 +15,12 @@ from fhirserver import fhirjson
 from fhirserver.errors import NotSupported
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, capabilities, conditional_write, operations, search, write
-from fhirserver.interactions.history import history as read_history
 from fhirserver.interactions.operation import Call
 from fhirserver.interactions.read import read as read_current
 from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
 from fhirserver.web import negotiation
-from fhirserver.web.history import history_bundle, page_of_history
+from fhirserver.web.history import history
 from fhirserver.web.responses import fhir, resource, unchanged, written
 
 Handler = Callable[[Request, Server], Awaitable[Response]]
@@ -43,14 +42,6 @@ async def vread(request: Request, server: Server) -> Response:
     path = request.path_params
     version = await read_version(server, path["type"], path["id"], path["version"])
     return unchanged(request, version) or resource(request, version)
-
-
-async def history(request: Request, server: Server) -> Response:
-    """history of one resource."""
-    path = request.path_params
-    count, before = page_of_history(request, server.settings)
-    page = await read_history(server, path["type"], path["id"], count=count, before=before)
-    return fhir(request, history_bundle(request, server, path["type"], path["id"], page))
 
 
 async def search_type(request: Request, server: Server) -> Response:
@@ -137,8 +128,10 @@ async def operation(request: Request, server: Server) -> Response:
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/metadata", metadata),
+    ("GET", "/_history", history),
     ("POST", "/", batch),
     ("POST", "/{type}/_search", search_post),
+    ("GET", "/{type}/_history", history),
     ("GET", "/{type}", search_type),
     ("POST", "/{type}", create),
     ("PUT", "/{type}", update_matching),

@@ -12,7 +12,7 @@ from fhirserver.store import transactions
 from fhirserver.store.documents import Put
 from fhirserver.store.store import Store, Tx
 from tests.conftest import Opener
-from tests.store.things import Entry, body, group, member, patient, put
+from tests.store.things import Entry, body, group, history, member, patient, put
 
 
 def _put(resource: dict[str, Any], id: str, **options: Any) -> Put:
@@ -29,7 +29,7 @@ async def test_100_increments_under_a_lock_end_at_100(open_store: Opener) -> Non
 
     await asyncio.gather(*(stores[n % 4].transact(increment, locks=["counter"]) for n in range(100)))
     assert body(await stores[1].read("Patient", "1"))["n"] == 100
-    assert len(await stores[1].history("Patient", "1", limit=200)) == 101
+    assert len(await history(stores[1], "Patient", "1", limit=200)) == 101
 
 
 async def test_who_looks_before_writing_elsewhere_needs_a_common_lock_and_gets_it(open_store: Opener) -> None:
@@ -86,7 +86,7 @@ async def test_a_failure_undoes_everything_and_nothing_of_it_is_remembered(store
         assert await reader.read_version("Patient", "1", 2) is None
         assert await reader.read("Patient", "2") is None
         assert len(body(await reader.read("Group", "g"))["member"]) == 1
-        assert len(await reader.history("Patient", "1", limit=9)) == 1
+        assert len(await history(reader, "Patient", "1", limit=9)) == 1
     await put(store, patient(n="other"), "1")
     assert body(await store.read_version("Patient", "1", 2))["n"] == "other"
 
@@ -169,7 +169,7 @@ async def test_a_plain_write_and_a_transaction_on_one_resource_lose_nothing(open
     )
     assert all(isinstance(o, Conflict) for o in outcomes if isinstance(o, BaseException))
     won = [o.version for o in outcomes if not isinstance(o, BaseException)]
-    versions = await stores[0].history("Patient", "1", limit=99)
+    versions = await history(stores[0], "Patient", "1", limit=99)
     assert [v.version for v in versions] == list(range(len(won) + 1, 0, -1))
     assert {v.version: v.body for v in versions[:-1]} == {v.version: v.body for v in won}
 
@@ -221,10 +221,10 @@ async def test_a_transaction_reads_what_it_wrote_versions_included(store: Store,
         await tx.remove("Patient", "1")
         assert body(await tx.read_version("Patient", "1", 2))["n"] == 2
         await put(tx, patient(n=5), "1")
-        return [version.version for version in await tx.history("Patient", "1", limit=9)]
+        return [version.version for version in await history(tx, "Patient", "1", limit=9)]
 
     assert await store.transact(work) == [5, 4, 3, 2, 1]
-    found = await (await open_store()).history("Patient", "1", limit=9)
+    found = await history(await open_store(), "Patient", "1", limit=9)
     assert [None if version.gone else body(version)["n"] for version in found] == [5, None, 3, 2, 1]
 
 

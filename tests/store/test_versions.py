@@ -9,7 +9,7 @@ import pytest
 from fhirserver.errors import Conflict, Duplicate, PreconditionFailed, TooLarge, Unprocessable
 from fhirserver.store.store import Store
 from tests.conftest import Opener
-from tests.store.things import Entry, body, patient, put
+from tests.store.things import Entry, body, history, patient, put
 
 
 async def test_a_created_resource_reads_as_sent_plus_id_and_meta(store: Store) -> None:
@@ -34,7 +34,7 @@ async def test_another_process_reads_the_same_bytes(store: Store, open_store: Op
 async def test_nothing_is_read_where_nothing_was_written(store: Store) -> None:
     assert await store.read("Patient", "1") is None
     assert await store.read_version("Patient", "1", 1) is None
-    assert await store.history("Patient", "1", limit=10) == []
+    assert await history(store, "Patient", "1", limit=10) == []
     assert await store.remove("Patient", "1") is None
 
 
@@ -59,21 +59,21 @@ async def test_an_update_supersedes_and_history_keeps_every_version(store: Store
     other = await open_store()
     pages: list[int] = []
     before = None
-    while page := await other.history("Patient", "1", limit=7, before=before):
+    while page := await history(other, "Patient", "1", limit=7, before=before):
         pages += [v.version for v in page]
         assert [body(v)["n"] for v in page] == [v.version for v in page]
         before = page[-1].version
     assert pages == list(range(25, 0, -1))
     assert body(await other.read_version("Patient", "1", 9))["n"] == 9
-    assert [v.version for v in await other.history("Patient", "1", limit=2, before=99)] == [25, 24]
-    assert await other.history("Patient", "1", limit=0) == []
+    assert [v.version for v in await history(other, "Patient", "1", limit=2, before=99)] == [25, 24]
+    assert await history(other, "Patient", "1", limit=0) == []
 
 
 async def test_history_of_one_id_never_shows_another(store: Store) -> None:
     for id_ in ("a", "a.b", "a-1", "ab"):
         await put(store, patient(n=1), id_)
         await put(store, patient(n=2), id_)
-    assert [(v.id, v.version) for v in await store.history("Patient", "a", limit=10)] == [("a", 2), ("a", 1)]
+    assert [(v.id, v.version) for v in await history(store, "Patient", "a", limit=10)] == [("a", 2), ("a", 1)]
 
 
 async def test_a_deletion_is_a_version_and_the_sequence_goes_on(store: Store) -> None:
@@ -94,12 +94,12 @@ async def test_a_deletion_is_a_version_and_the_sequence_goes_on(store: Store) ->
     back = await put(store, patient(n=1), "1", create_only=True)
     assert back.created
     assert back.version.version == 3
-    assert [(v.version, v.gone) for v in await store.history("Patient", "1", limit=9)] == [
+    assert [(v.version, v.gone) for v in await history(store, "Patient", "1", limit=9)] == [
         (3, False),
         (2, True),
         (1, False),
     ]
-    stamps = [v.at for v in await store.history("Patient", "1", limit=9)]
+    stamps = [v.at for v in await history(store, "Patient", "1", limit=9)]
     assert stamps == sorted(stamps, reverse=True)
 
 
@@ -134,7 +134,7 @@ async def test_a_writer_that_remembers_an_old_version_does_not_overwrite_a_newer
     # 'store' remembers version 1: neither its update nor its idea of 'unchanged' may rest on that.
     assert (await put(store, patient(n=1), "1")).version.version == 3
     assert (await put(other, patient(n=2), "1")).version.version == 4
-    assert [body(v)["n"] for v in await store.history("Patient", "1", limit=9)] == [2, 1, 2, 1]
+    assert [body(v)["n"] for v in await history(store, "Patient", "1", limit=9)] == [2, 1, 2, 1]
 
 
 async def test_of_100_updates_that_expect_one_version_one_wins(open_store: Opener) -> None:
@@ -145,7 +145,7 @@ async def test_of_100_updates_that_expect_one_version_one_wins(open_store: Opene
     )
     assert sum(not isinstance(o, BaseException) for o in outcomes) == 1
     assert sum(isinstance(o, PreconditionFailed) for o in outcomes) == 99
-    assert len(await stores[0].history("Patient", "1", limit=10)) == 2
+    assert len(await history(stores[0], "Patient", "1", limit=10)) == 2
 
 
 async def test_racing_creates_of_one_id_make_one_resource(open_store: Opener) -> None:
@@ -165,7 +165,7 @@ async def test_racing_updates_without_expectation_are_all_kept_or_refused(open_s
     won = [o for o in outcomes if not isinstance(o, BaseException)]
     assert all(isinstance(o, Conflict) for o in outcomes if isinstance(o, BaseException))
     assert len(won) >= 40
-    versions = await stores[0].history("Patient", "1", limit=100)
+    versions = await history(stores[0], "Patient", "1", limit=100)
     assert sorted(o.version.version for o in won) == list(range(1, len(won) + 1))
     assert {v.version: v for v in versions} == {o.version.version: o.version for o in won}
 
@@ -180,11 +180,11 @@ async def test_a_crash_between_history_and_replacement_leaves_no_trace_for_reade
         {"_id": "Patient/1/0000000002", "v": 2, "at": at, "gone": False, "rel": "R5", "r": body(written.version)}
     )
     other = await open_store()
-    assert [v.version for v in await other.history("Patient", "1", limit=9)] == [2, 1]
+    assert [v.version for v in await history(other, "Patient", "1", limit=9)] == [2, 1]
     assert (await put(other, patient(n=3), "1")).version.version == 3
-    assert [v.version for v in await other.history("Patient", "1", limit=9)] == [3, 2, 1]
+    assert [v.version for v in await history(other, "Patient", "1", limit=9)] == [3, 2, 1]
     assert await store.transact(lambda tx: put(tx, patient(n=4), "1"))
-    assert [body(v)["n"] for v in await other.history("Patient", "1", limit=9)] == [4, 3, 2, 1]
+    assert [body(v)["n"] for v in await history(other, "Patient", "1", limit=9)] == [4, 3, 2, 1]
 
 
 async def test_many_are_read_at_once_without_the_gone_and_the_missing(store: Store, open_store: Opener) -> None:
@@ -224,7 +224,7 @@ async def test_names_that_look_like_operators_are_only_names(store: Store) -> No
     await put(store, patient(**{"$where": "sleep(1)", "a.b": {"$set": 1}, "$": ["$x"]}), "1")
     await put(store, patient(**{"$where": "sleep(2)", "a.b": {"$set": 2}}), "1")
     await store.transact(lambda tx: put(tx, patient(**{"$inc": {"v": 1}}), "1"))
-    assert [body(v).get("a.b") for v in await store.history("Patient", "1", limit=5)] == [
+    assert [body(v).get("a.b") for v in await history(store, "Patient", "1", limit=5)] == [
         None,
         {"$set": 2},
         {"$set": 1},

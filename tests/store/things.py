@@ -25,6 +25,15 @@ async def put(
     return await store.put(resource, type=kind, id=id, release="R5", entry=entry or Entry(), **options)
 
 
+async def history(store: Store | Tx, type: str, id: str, *, limit: int, before: int | None = None) -> list[Version]:
+    """At most `limit` versions, newest first, deletions included, those below `before` when it is given."""
+    found = await store.extent(type, id)
+    if found is None:
+        return []
+    start = found.last if before is None else min(before - 1, found.last)
+    return await store.versions(type, id, range(start, 0, -1)[:limit])
+
+
 def patient(**content: Any) -> dict[str, Any]:
     return {"resourceType": "Patient", **content}
 
