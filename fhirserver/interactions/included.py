@@ -67,7 +67,7 @@ async def _forward(
     found = list((await reader.read_many(plain[:most])).values())
     for place in wanted:
         if isinstance(place, Canonical):
-            found.extend(await _canonical(server, reader, place))
+            found.extend(await canonical(server, reader, place))
         elif place.version is not None and place.version.isdecimal():
             version_ = await reader.read_version(place.type, place.id, int(place.version[:9]))
             if version_ and not version_.gone:
@@ -75,7 +75,7 @@ async def _forward(
     return found
 
 
-async def _canonical(server: Server, reader: Reader, place: Canonical) -> list[Version]:
+async def canonical(server: Server, reader: Reader, place: Canonical) -> list[Version]:
     """The resources with this URL; the first type that has one decides."""
     # The search's syntax must not read a URL's own commas and bars.
     params = [("url", _literal(place.url))]

@@ -67,7 +67,8 @@ class Operation:
 
     `standard` is the name of HL7's definition ('Patient-everything'), and `whole` says that nothing of that is left
     out. `raw` operations take a body that is no FHIR resource. `alone` ones have transactions of their own, so that
-    no other transaction can hold them. `versions` says that it may be called on a version too.
+    no other transaction can hold them. `versions` says that it may be called on a version too, `paged` that its
+    answers link to further pages.
     """
 
     code: str
@@ -84,6 +85,7 @@ class Operation:
     raw: bool = False
     alone: bool = False
     versions: bool = False
+    paged: bool = False
 
     @property
     def id(self) -> str:

@@ -14,8 +14,11 @@ from fhirserver.errors import BadRequest, MethodNotAllowed, NotFound, NotSupport
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import meta, write
 from fhirserver.interactions.enrol_operation import ENROLL
+from fhirserver.interactions.everything_patient import PATIENT_EVERYTHING
+from fhirserver.interactions.everything_study import STUDY_EVERYTHING
 from fhirserver.interactions.import_record import IMPORT_RECORD
 from fhirserver.interactions.operation import Answer, Call, Operation
+from fhirserver.interactions.paging import CURSOR
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type, shown
 from fhirserver.resources.arguments import Arguments, arguments
@@ -24,6 +27,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ENROLL,
     IMPORT_RECORD,
     *meta.OPERATIONS,
+    PATIENT_EVERYTHING,
+    STUDY_EVERYTHING,
 )
 
 
@@ -77,7 +82,8 @@ async def invoke(server: Server, call: Call) -> Answer:
     if operation.raw:
         answer = await operation.handler(server, replace(call, raw=_raw(operation, call)), Arguments())
     else:
-        given = arguments(server.release, operation.code, operation.parameters, call.body, call.query)
+        query = [(name, text) for name, text in call.query if not (operation.paged and name == CURSOR)]
+        given = arguments(server.release, operation.code, operation.parameters, call.body, query)
         references = [row.name for row in operation.parameters if row.type == "Reference"]
         write.own_references(server, [value for name in references for value in given.all(name)])
         answer = await operation.handler(server, call, given)

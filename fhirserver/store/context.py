@@ -99,6 +99,11 @@ class Context:
         """What transactions that must not run at the same time both touch."""
         return self._named("locks")
 
+    @property
+    def walks(self) -> AsyncCollection[Document]:
+        """What the pages of a walk have given already."""
+        return self._named("walks")
+
     def _named(self, name: str) -> AsyncCollection[Document]:
         # Making a collection object costs more than most of what is done with it.
         found = self.collections.get(name)

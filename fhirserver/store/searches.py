@@ -36,12 +36,12 @@ async def find(ctx: Context, type: str, query: Query) -> Page:
         heads = await cursor.to_list(None)
         more = len(heads) > query.limit
         heads = heads[: query.limit]
-        items = await _bodies(ctx, type, heads)
+        items = await bodies(ctx, type, heads)
     last = tuple(_value(heads[-1], name) for name, _ in sort) if heads else None
     return Page(items, last, more)
 
 
-async def _bodies(ctx: Context, type: str, heads: list[dict[str, Any]]) -> list[Version]:
+async def bodies(ctx: Context, type: str, heads: list[dict[str, Any]]) -> list[Version]:
     """The versions of `heads` in their order; only what is not remembered is fetched."""
     found = [ctx.kept(type, head["_id"], head["v"]) for head in heads]
     if None not in found:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from fhirserver.fhirjson import Resource
-from fhirserver.store import batches, facts, groups, indexes, locks, members, reindexing, transactions, writes
+from fhirserver.store import batches, facts, groups, indexes, locks, members, reindexing, transactions, walks, writes
 from fhirserver.store.cache import Cache
 from fhirserver.store.documents import Expected, IndexEntry, Put, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
@@ -202,6 +202,14 @@ class Store(Operations):
     async def reindex(self, type: str, index: Callable[[Resource], IndexEntry]) -> int:
         """Gives every live resource of a type new index terms and builds its indexes anew; the number of resources."""
         return await reindexing.reindex(self._ctx, type, index)
+
+    async def begin_walk(self, walk: str) -> None:
+        """Opens a walk of several pages under a name of its own."""
+        await walks.begin(self._ctx, walk)
+
+    async def first_met(self, walk: str, page: str, names: Sequence[str]) -> set[str] | None:
+        """Those of `names` that no other page of the walk has claimed; None when the walk's time is up."""
+        return await walks.first_met(self._ctx, walk, page, names)
 
     async def marked(self, name: str) -> bool:
         """Whether `mark` was called with this name, ever."""
