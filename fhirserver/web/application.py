@@ -27,7 +27,7 @@ from fhirserver.web.metrics import Metrics
 from fhirserver.web.naming import ADDRESSES
 from fhirserver.web.record import RECORD, Record
 from fhirserver.web.responses import refusal
-from fhirserver.web.sharing import Sharing, varying
+from fhirserver.web.sharing import Sharing
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -47,7 +47,6 @@ class Application(FastAPI):
         self.add_exception_handler(HTTPException, _not_here)
         self.add_exception_handler(FhirError, _refused)
         self.add_exception_handler(Exception, _failed)
-        self._headers = varying(settings)
         self._plain: dict[str, ASGIApp] = {
             name: Base(name, release, settings, store) for name, release in BASES.items()
         }
@@ -58,7 +57,7 @@ class Application(FastAPI):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        record = Record(scope, send, self._headers)
+        record = Record(scope, send)
         tokens = RECORD.set(record), CURRENT.set(record.tally)
         metrics = self._metrics
         if metrics:
@@ -80,8 +79,13 @@ class Application(FastAPI):
     async def _answer(self, record: Record, scope: Scope, receive: Receive) -> None:
         name = scope["path"][1:].partition("/")[0]
         if name in self._plain:
-            # A browser's app sends its origin; nobody else has to pay for the rules of sharing.
-            await (self._shared if record.origin else self._plain)[name](scope, receive, record.send)
+            if record.origin:
+                await self._shared[name](scope, receive, record.send)
+            else:
+                # Only browsers' apps send their origin: nobody else has to pay for the rules of sharing. But caches
+                # must not give an app what others got, for it lacks the permission to be read.
+                record.add_header(b"vary", b"Origin")
+                await self._plain[name](scope, receive, record.send)
             return
         record.interaction = ADDRESSES.get(name, record.interaction)
         try:

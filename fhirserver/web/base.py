@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from fhirserver.errors import FhirError
 from fhirserver.interactions.server import Server
@@ -22,7 +22,7 @@ from fhirserver.web.dispatch import allowed, dispatch
 from fhirserver.web.headers import settle
 from fhirserver.web.logs import place
 from fhirserver.web.negotiation import accept
-from fhirserver.web.record import name_request
+from fhirserver.web.record import RECORD, name_request
 from fhirserver.web.responses import refusal
 
 log = logging.getLogger("fhirserver.web")
@@ -43,13 +43,6 @@ class Base:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        started = False
-
-        async def watch(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         request = Request(scope, receive)
         try:
             answer = await self._answer(request)
@@ -60,9 +53,10 @@ class Base:
         except Exception as error:
             answer = failed(error)
         try:
-            await answer(scope, receive, watch)
+            await answer(scope, receive, send)
         except Exception as error:
-            if started:
+            record = RECORD.get()
+            if record is None or record.started:
                 raise
             await failed(error)(scope, receive, send)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, TextIO
 
 import msgspec
 
@@ -35,7 +36,7 @@ def log_request(record: Record, seconds: float) -> None:
     line = logging.LogRecord(_requests.name, level, __file__, 0, "request", None, None)
     line.fields = {
         "interaction": record.interaction,
-        "type": record.type,
+        "type": record.type or None,
         "status": record.status,
         "ms": round(seconds * 1000, 2),
         "database_ms": round(record.tally.seconds * 1000, 2),
@@ -62,19 +63,27 @@ class _Formatter(logging.Formatter):
 
     def parts(self, record: logging.LogRecord) -> dict[str, Any]:
         """The parts of a line in order, without those that are empty."""
-        current = RECORD.get()
         found = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _message(record),
-            "request_id": current.id if current is not None else None,
-            **getattr(record, "fields", {}),
         }
+        current = RECORD.get()
+        if current is not None:
+            found["request_id"] = current.id
+        fields = record.__dict__.get("fields")
+        if fields:
+            found.update(fields)
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             found |= {"error": type(error).__name__, "place": place(error)}
-        return {name: value for name, value in found.items() if value is not None and value != ""}
+        return found
+
+
+@lru_cache(2)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()[:-6]
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -103,8 +112,19 @@ class TextLines(_Formatter):
         if "interaction" in parts:
             named = [parts.pop(name, None) for name in ("interaction", "type", "status")]
             message = " ".join(str(part) for part in named if part is not None)
-        rest = " ".join(f"{name}={value}" for name, value in parts.items())
+        rest = " ".join(f"{name}={value}" for name, value in parts.items() if value is not None)
         return f"{time} {level:<7} {message}  {rest}".rstrip()
+
+
+class Lines(logging.StreamHandler[TextIO]):
+    """Writes lines to standard error, which needs no flushing; requests wait for it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line."""
+        try:
+            self.stream.write(self.format(record) + "\n")
+        except (OSError, ValueError):
+            self.handleError(record)
 
 
 FORMATS: dict[Literal["json", "text"], type[_Formatter]] = {"json": JsonLines, "text": TextLines}
@@ -120,7 +140,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": f"{formatter.__module__}.{formatter.__name__}"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"stderr": {"()": f"{Lines.__module__}.{Lines.__name__}", "formatter": "line"}},
         # Drivers and libraries say a client's data at lower levels.
         "root": {"level": "WARNING", "handlers": ["stderr"]},
         "loggers": {"fhirserver": {"level": settings.log_level.upper()}},

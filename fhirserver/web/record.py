@@ -34,12 +34,13 @@ class Record:
         "origin",
         "release",
         "size",
+        "started",
         "status",
         "tally",
         "type",
     )
 
-    def __init__(self, scope: Scope, send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
         self.began = time.perf_counter()
         given: list[bytes] = []
         self.origin = False
@@ -50,13 +51,14 @@ class Record:
                 self.origin = True
         id_, client = identified(given)
         self.id = id_.decode()
-        self._extra = [*headers, (REQUEST_ID, id_)]
+        self._extra = [(REQUEST_ID, id_)]
         if client is not None:
             self._extra.append((CORRELATION_ID, client))
         self._send = send
         self._head = scope["method"] == "HEAD"
         self.status = HUNG_UP
         self.size = 0
+        self.started = False
         self.complete = False
         self.interaction = "options" if scope["method"] == "OPTIONS" else "none"
         self.type = ""
@@ -67,12 +69,17 @@ class Record:
         """Passes on what an application sends."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message["headers"], *self._extra]}
+            self.started = True
+            message["headers"] = [*message["headers"], *self._extra]
         elif message["type"] == "http.response.body":
             if not self._head:
                 self.size += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)
         await self._send(message)
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Adds a header to the answer."""
+        self._extra.append((name, value))
 
     @property
     def seconds(self) -> float:

@@ -56,8 +56,3 @@ class Sharing(CORSMiddleware):
         said = "This server is not shared like that with other origins: ask its operator for the setting cors_origins."
         headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
         return refusal(Forbidden(said, expression="Origin", headers=headers))
-
-
-def varying(settings: Settings) -> tuple[tuple[bytes, bytes], ...]:
-    """Headers of every answer: caches must keep those for one origin from another, also from those that name none."""
-    return () if "*" in settings.cors_origins else ((b"vary", b"Origin"),)

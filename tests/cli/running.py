@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +45,10 @@ class Running:
         )
         assert self.process.stdout
         self.output = self._until_ready(self.process.stdout)
+        self.log: list[str] = []
+        # A server whose log nobody reads stops when the pipe is full.
+        self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
         match = re.search(r"ready at (http://\S+)", self.output)
         assert match, self.output
         self.url = f"{match[1]}/r5"
@@ -56,6 +62,10 @@ class Running:
                 break
         return "".join(lines)
 
+    def _read(self, stdout: IO[str]) -> None:
+        with contextlib.suppress(ValueError):  # closed meanwhile
+            self.log.extend(stdout)
+
     def mongod(self) -> int:
         """The process id of the server's mongod."""
         return next(pid for pid in descendants(self.process.pid) if "mongod" in command_of(pid).split(" ")[0])
@@ -64,6 +74,12 @@ class Running:
         """Sends a signal and waits for the end; the exit status."""
         self.process.send_signal(how)
         return self.process.wait(30)
+
+    def close(self) -> None:
+        """Waits for the last line of a process that has ended, and closes the pipe."""
+        self._reader.join(5)
+        if self.process.stdout:
+            self.process.stdout.close()
 
 
 @contextmanager
@@ -75,8 +91,7 @@ def serving(data_dir: Path, *arguments: str) -> Iterator[Running]:
     finally:
         if server.process.poll() is None:
             server.stop()
-        if server.process.stdout:
-            server.process.stdout.close()
+        server.close()
 
 
 def command_of(pid: int) -> str:
