@@ -89,7 +89,9 @@ def _second(at: int) -> str:
 def _message(record: logging.LogRecord) -> str:
     """A message; of those that are not ours the first line, and what others fill into it is left out."""
     ours = record.name.startswith(("fhirserver", "uvicorn"))
-    text = record.getMessage() if ours else str(record.msg)
+    if not ours and not isinstance(record.msg, str):
+        return type(record.msg).__name__
+    text = record.getMessage() if ours else record.msg
     return text.strip().partition("\n")[0]
 
 

@@ -21,7 +21,7 @@ INTERACTIONS: Mapping[str, str] = MappingProxyType(
         "metadata": "capabilities",
         "read": "read",
         "vread": "vread",
-        "history": "history-instance",
+        "history": "history",
         "search_type": "search-type",
         "search_post": "search-type",
         "create": "create",
@@ -34,7 +34,7 @@ INTERACTIONS: Mapping[str, str] = MappingProxyType(
         "operation": "operation",
     }
 )
-"""The code of the interaction that a handler of the route table does, by the handler's name."""
+"""The code of the interaction that a handler of the route table does, by the handler's name; of history its stem."""
 
 ADDRESSES: Mapping[str, str] = MappingProxyType(
     {"": "page", "health": "health", "metrics": "metrics", "docs": "docs", "openapi.json": "openapi"}
@@ -50,6 +50,8 @@ def _operations() -> frozenset[str]:
 def interaction(handler: str, parameters: Mapping[str, str]) -> str:
     """The code of the interaction; an operation's own code with its $."""
     name = INTERACTIONS.get(handler, OTHER)
+    if name == "history":
+        return f"history-{'instance' if 'id' in parameters else 'type' if 'type' in parameters else 'system'}"
     if name != "operation":
         return name
     code = parameters.get("operation", "")[1:]

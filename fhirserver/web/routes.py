@@ -21,6 +21,7 @@ from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
 from fhirserver.web import negotiation
 from fhirserver.web.history import history
+from fhirserver.web.record import rename_request
 from fhirserver.web.responses import fhir, resource, unchanged, written
 
 Handler = Callable[[Request, Server], Awaitable[Response]]
@@ -54,7 +55,9 @@ async def search_type(request: Request, server: Server) -> Response:
 async def search_post(request: Request, server: Server) -> Response:
     """search by POST: parameters of the URL and of the form together."""
     form = await negotiation.form(request, server.settings.max_body_mb)
-    params = [*search.query_params(_query(request)), *search.query_params(form)]
+    fields = search.query_params(form)
+    negotiation.accept(request, server.release, fields)
+    params = [*search.query_params(_query(request)), *fields]
     strict = negotiation.preferences(request).strict
     return fhir(request, await search.searchset(server, request.path_params["type"], params, strict=strict))
 
@@ -107,7 +110,10 @@ async def delete(request: Request, server: Server) -> Response:
 async def batch(request: Request, server: Server) -> Response:
     """batch and transaction."""
     bodies = negotiation.preferences(request).returns == "representation"
-    return fhir(request, await bundle.process(server, await _body(request, server), bodies=bodies))
+    content = await _body(request, server)
+    if content.get("type") == "transaction":
+        rename_request("transaction")
+    return fhir(request, await bundle.process(server, content, bodies=bodies))
 
 
 async def operation(request: Request, server: Server) -> Response:
@@ -150,8 +156,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 
 
 async def _body(request: Request, server: Server) -> Resource:
-    negotiation.content(request, server.release)
-    return fhirjson.loads_resource(await negotiation.body(request, server.settings.max_body_mb))
+    return await negotiation.resource(request, server.release, server.settings.max_body_mb)
 
 
 def _query(request: Request) -> str:
