@@ -47,7 +47,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._cache = cache
         self._series: dict[tuple[str, str, int], _Series] = {}
-        self._counted = (0, 0)
+        self._counted = (0, 0, 0)
         own = self.registry
         names = ("interaction", "type", "status")
         self.in_flight = Gauge(
@@ -108,14 +108,15 @@ class Metrics:
 
     def _look_at_cache(self) -> None:
         cache = self._cache()
-        hits, misses = self._counted
+        hits, misses, size = self._counted
         if cache.hits != hits:
             self._hits.inc(cache.hits - hits)
         if cache.misses != misses:
             self._misses.inc(cache.misses - misses)
+        if cache.size != size:
             self._cache_bytes.set(cache.size)
             self._cache_versions.set(len(cache))
-        self._counted = (cache.hits, cache.misses)
+        self._counted = (cache.hits, cache.misses, cache.size)
 
     def routes(self) -> list[Route]:
         """/metrics, in the text format that the collector asks for."""
