@@ -3,7 +3,7 @@
     python tools/generate_definitions.py [--packages DIR]
 
 The packages (hl7.fhir.r5.core; hl7.fhir.r4.examples, which carries the 4.0.1 definitions too; hl7.terminology) are
-fetched with `npm pack` unless DIR holds them already as .tgz files. Each release gives five compact tables:
+fetched with `npm pack` unless DIR holds them already as .tgz files. Each release gives six compact tables:
 
     structures.json          type -> {kind, base, elements: {JSON name -> {t, r, m, b, g, c}}}
                              t type, r minimum (left out when 0), m maximum (left out when many), b value set of a
@@ -14,6 +14,7 @@ fetched with `npm pack` unless DIR holds them already as .tgz files. Each releas
     compartments.json        compartment -> {type -> [codes]}
     invariants.json          type, backbone element or element -> [[key, severity, expression]], each where it is
                              defined: what a type inherits is not repeated
+    summary.json             type or backbone element -> [elements of its summary, a choice by its name without [x]]
 """
 
 from __future__ import annotations
@@ -166,6 +167,19 @@ def invariants(definitions: dict[str, Json], tables: Json) -> Json:
                 if expression and (key, expression) not in known and expression not in expressions:
                     found.setdefault(path, []).append([key, constraint["severity"], constraint["expression"]])
     return {path: found[path] for path in sorted(found)}
+
+
+def summary(definitions: dict[str, Json]) -> Json:
+    """The elements that a summary holds, of each type and backbone element that has any."""
+    found: Json = {}
+    for definition in definitions.values():
+        if definition.get("derivation") == "constraint" or definition["kind"] in ("logical", "primitive-type"):
+            continue
+        for element in definition["snapshot"]["element"]:
+            parent, dot, leaf = element["path"].rpartition(".")
+            if dot and element.get("isSummary"):
+                found.setdefault(parent, []).append(leaf.removesuffix("[x]"))
+    return {name: found[name] for name in sorted(found)}
 
 
 def rule(constraint: Json) -> tuple[str, str]:
@@ -356,6 +370,7 @@ def generate(release: str, archive: Path, terminology: dict[str, Json]) -> None:
     write(folder, "valuesets.json", sets)
     write(folder, "search_parameters.json", search_parameters(found["SearchParameter"], tables))
     write(folder, "compartments.json", compartments(found["CompartmentDefinition"]))
+    write(folder, "summary.json", summary(found["StructureDefinition"]))
     rules = invariants(found["StructureDefinition"], tables)
     write(folder, "invariants.json", rules)
     print(f"{release}: {sum(map(len, rules.values()))} invariants")
