@@ -29,7 +29,7 @@ def statement(server: Server) -> Resource:
         "software": {"name": "fhirserver", "version": __version__},
         "implementation": {"description": "A FHIR server for clinical research", "url": server.base},
         "fhirVersion": VERSIONS[release],
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "rest": [
             {
                 "mode": "server",

@@ -65,9 +65,9 @@ class Base:
         path = request.scope["path"][len(self._path) :]
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": allowed(path)})
+        accept(request, self._release)
         handler, request.scope["path_params"] = dispatch(request.method, path)
         name_request(request, handler.__name__, self._release)
-        accept(request, self._release)
         return await handler(request, self._server(request))
 
     def _server(self, request: Request) -> Server:

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R5/http.html#general, https://hl7.org/fhir/R5/versioning.ht
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -12,16 +13,36 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from fhirserver.errors import BadRequest, Malformed, NotAcceptable, NotSupported, TooLarge, UnsupportedMediaType
+from fhirserver import fhirjson
+from fhirserver.errors import BadRequest, Malformed, NotSupported, TooLarge, UnsupportedMediaType
+from fhirserver.fhirjson import Resource
 from fhirserver.interactions.conditional import precondition
+from fhirserver.interactions.paging import Params
 from fhirserver.interactions.search import query_params
 from fhirserver.resources.registry import VERSIONS, Release
+from fhirserver.resources.xml import from_xml
 from fhirserver.store.documents import Expected
+from fhirserver.web.encodings import unpacker, wants_gzip
+from fhirserver.web.formats import (
+    FHIR_JSON,
+    FHIR_XML,
+    PLAIN,
+    TYPES,
+    Chosen,
+    Format,
+    accepted,
+    media,
+    named,
+    version_fits,
+)
 
-FHIR_JSON = "application/fhir+json"
-JSON_TYPES = frozenset({FHIR_JSON, "application/json", "text/json", "application/json+fhir"})
-_FORMATS = JSON_TYPES | {"json"}
-_ANY = frozenset({"*/*", "application/*", "text/*", "text/html"})
+ANSWER = "fhirserver.answer"
+"""Key of the scope under which `accept` leaves how to answer; nothing is there for what nearly all ask for."""
+_USUAL = frozenset((b"", b"*/*", FHIR_JSON.encode()))
+_SENT_XML = (FHIR_XML.encode(), b"application/xml+fhir")
+_SMALL_PIECE = 4096
+LARGE = 50_000
+"""Bytes from which a body is converted or packed off the event loop, so that others are served meanwhile."""
 
 _GENERAL = frozenset({"_format", "_pretty", "_summary", "_elements"})
 """Parameters about the answer, which every interaction may have."""
@@ -55,75 +76,93 @@ def preferences(request: Request) -> Preferences:
     return Preferences(_RETURNS.get(found.get("return", "")), found.get("handling") == "strict")
 
 
-def _media(text: str) -> tuple[str, dict[str, str]]:
-    kind, *rest = text.split(";")
-    parameters: dict[str, str] = {}
-    for part in rest:
-        name, _, value = part.partition("=")
-        parameters[name.strip().lower()] = value.strip().strip('"')
-    return kind.strip().lower(), parameters
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request is to be answered: format and media type, indented or not, packed or not."""
+
+    release: Release
+    chosen: Chosen
+    pretty: bool = False
+    gzip: bool = False
 
 
-def _version_fits(release: Release, parameters: dict[str, str]) -> bool:
-    wanted = parameters.get("fhirversion")
-    return wanted is None or VERSIONS[release] == wanted or VERSIONS[release].startswith(wanted + ".")
+def accept(request: Request, release: Release, form: Params = ()) -> None:
+    """Settles how to answer, by Accept, Accept-Encoding, _format and _pretty; `form` are parameters of the body.
 
-
-def accept(request: Request, release: Release) -> None:
-    """Refuses a client that takes no JSON, or only that of another FHIR release."""
-    wanted = request.query_params.get("_format") if b"_format" in request.scope["query_string"] else None
+    Refuses a client that takes neither JSON nor XML, or only those of another FHIR release.
+    """
+    accepts = encodings = sent = b""
+    for name, value in request.scope["headers"]:
+        if name == b"accept":
+            accepts = value
+        elif name == b"accept-encoding":
+            encodings = value
+        elif name == b"content-type":
+            sent = value
+    # Who sends XML and says nothing else reads it too.
+    default: Format = "xml" if sent.startswith(_SENT_XML) else "json"
+    gzip = encodings != b"" and wants_gzip(encodings.decode("latin-1"))
+    wanted = _parameter(request, form, "_format")
+    pretty = _parameter(request, form, "_pretty")
+    if wanted is None and pretty is None and not gzip and default == "json" and accepts in _USUAL:
+        request.scope.pop(ANSWER, None)
+        return
+    if pretty not in (None, "true", "false"):
+        raise NotSupported("_pretty is true or false.", expression="_pretty")
     if wanted is not None:
-        # An unescaped + of a URL reads as a blank: application/fhir json.
-        if wanted.replace(" ", "+").split(";")[0].strip().lower() not in _FORMATS:
-            raise NotAcceptable(
-                f"This server does not write '{wanted[:64]}': ask for _format=json.", expression="_format"
-            )
-        return
-    header = request.headers.get("accept")
-    if not header or header == FHIR_JSON or header == "*/*":
-        return
-    versions: list[str] = []
-    for part in header.split(","):
-        kind, parameters = _media(part)
-        if (kind in JSON_TYPES or kind in _ANY) and parameters.get("q") not in ("0", "0.0", "0.00", "0.000"):
-            if _version_fits(release, parameters):
-                return
-            versions.append(parameters["fhirversion"])
-    if versions:
-        raise NotAcceptable(
-            f"This address speaks FHIR {VERSIONS[release]}, not {', '.join(versions)}: leave it out of Accept.",
-            expression="Accept",
-        )
-    raise NotAcceptable(f"This server writes JSON: send Accept: {FHIR_JSON}.", expression="Accept")
+        chosen = named(wanted, release)
+    elif not accepts.strip():
+        chosen = PLAIN[default]
+    else:
+        chosen = accepted(accepts.decode("latin-1"), release, default)
+    request.scope[ANSWER] = Answer(release, chosen, pretty == "true", gzip)
 
 
-def content(request: Request, release: Release) -> None:
-    """Refuses a body that is not declared as JSON; one that is not declared at all is taken for JSON."""
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise UnsupportedMediaType(
-            f"A body encoded as '{encoding[:32]}' is not read here: send it as it is.", expression="Content-Encoding"
-        )
+def _parameter(request: Request, form: Params, name: str) -> str | None:
+    """A parameter of the URL or else of the form; BadRequest for two that differ."""
+    if not form and name.encode() not in request.scope["query_string"]:
+        return None
+    values = {*request.query_params.getlist(name), *(value for key, value in form if key == name)}
+    if len(values) > 1:
+        raise BadRequest(f"{name} is there twice, with different values: send it once.", expression=name)
+    return values.pop() if values else None
+
+
+def content(request: Request, release: Release) -> Format:
+    """The format of a body; refuses one that is not declared as FHIR. One that is not declared at all is JSON."""
     header = request.headers.get("content-type")
     if not header:
-        return
-    kind, parameters = _media(header)
-    if kind not in JSON_TYPES:
+        return "json"
+    sent = media(header)
+    found = TYPES.get(sent.kind)
+    if found is None:
         raise UnsupportedMediaType(
-            f"A body of '{kind[:64]}' is not read here: send JSON with Content-Type: {FHIR_JSON}.",
+            f"A body of '{sent.kind[:64]}' is not read here: send JSON with Content-Type: {FHIR_JSON}, or XML with "
+            f"{FHIR_XML}.",
+            expression="Content-Type",
+            headers={"Accept": f"{FHIR_JSON}, {FHIR_XML}"},
+        )
+    if not version_fits(release, sent.version):
+        raise UnsupportedMediaType(
+            f"This address reads FHIR {VERSIONS[release]}, not {str(sent.version)[:16]}: convert it first.",
             expression="Content-Type",
         )
-    if not _version_fits(release, parameters):
-        raise UnsupportedMediaType(
-            f"This address reads FHIR {VERSIONS[release]}, not {parameters['fhirversion'][:16]}: convert it first.",
-            expression="Content-Type",
-        )
-    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+    if sent.parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType("FHIR is sent in UTF-8: leave charset out or say utf-8.", expression="Content-Type")
+    return found
+
+
+async def resource(request: Request, release: Release, limit_mb: int) -> Resource:
+    """The resource in the request's body, whichever its format."""
+    sent = content(request, release)
+    data = await body(request, limit_mb)
+    if sent == "json":
+        return fhirjson.loads_resource(data)
+    return await asyncio.to_thread(from_xml, release, data) if len(data) > LARGE else from_xml(release, data)
 
 
 async def body(request: Request, limit_mb: int) -> bytes:
-    """The request's body, at most `limit_mb` MB of it; an empty one is refused."""
+    """The request's body, unpacked, at most `limit_mb` MB of it; an empty one is refused."""
     # Some platforms begin UTF-8 with a byte order mark, which JSON does not know.
     data = (await _read(request, limit_mb)).removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
@@ -153,9 +192,15 @@ async def form(request: Request, limit_mb: int) -> str:
 
 async def _read(request: Request, limit_mb: int) -> bytes:
     limit = limit_mb * 1024 * 1024
+    unpack = unpacker(request.headers.get("content-encoding"))
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
+        if unpack is not None:
+            room = limit - size
+            # Even a small piece may unpack to a thousand times its size.
+            small = len(chunk) < _SMALL_PIECE
+            chunk = unpack.feed(chunk, room) if small else await asyncio.to_thread(unpack.feed, chunk, room)
         size += len(chunk)
         if size > limit:
             raise TooLarge(
@@ -163,6 +208,8 @@ async def _read(request: Request, limit_mb: int) -> bytes:
                 headers={"Connection": "close"},
             )
         chunks.append(chunk)
+    if unpack is not None:
+        unpack.finish()
     return b"".join(chunks)
 
 
@@ -196,13 +243,3 @@ def if_none_exist(request: Request) -> str | None:
         return query.encode("latin-1").decode()
     except UnicodeDecodeError:
         raise BadRequest("If-None-Exist is percent-encoded, in UTF-8.", expression="If-None-Exist") from None
-
-
-def pretty(request: Request) -> bool:
-    """Whether _pretty=true was asked for."""
-    if b"_pretty" not in request.scope["query_string"]:
-        return False
-    value = request.query_params.get("_pretty", "")
-    if value not in ("true", "false"):
-        raise NotSupported("_pretty is true or false.", expression="_pretty")
-    return value == "true"

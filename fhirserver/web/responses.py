@@ -5,8 +5,10 @@ https://hl7.org/fhir/R5/http.html#versions
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
@@ -14,23 +16,57 @@ from functools import lru_cache
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from fhirserver import fhirjson
-from fhirserver.errors import FhirError, Issue
+from fhirserver.errors import FhirError, Issue, NotAcceptable
 from fhirserver.interactions.write import Outcome
 from fhirserver.resources.operation_outcome import outcome
+from fhirserver.resources.xml import to_xml
 from fhirserver.store.documents import Version
-from fhirserver.web.negotiation import FHIR_JSON, preferences, pretty
+from fhirserver.web.encodings import WORTH, packed
+from fhirserver.web.formats import PLAIN
+from fhirserver.web.negotiation import ANSWER, LARGE, Answer, preferences
 
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
-CONTENT_TYPE = f"{FHIR_JSON}; charset=utf-8"
+_VARY = {"Vary": "Accept, Accept-Encoding"}
 
 
 def fhir(request: Request, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer of FHIR JSON."""
-    if pretty(request):
+    """An answer of FHIR, given as JSON, in the format that the request asks for."""
+    answer: Answer | None = request.scope.get(ANSWER)
+    headers = _VARY | headers if headers else _VARY
+    if answer is None:
+        return Response(body, status, headers, PLAIN["json"].content_type)
+    if len(body) > LARGE:
+        return _Later(answer, body, status, headers)
+    return _rendered(answer, body, status, headers)
+
+
+def _rendered(answer: Answer, body: bytes, status: int, headers: dict[str, str]) -> Response:
+    if answer.chosen.format == "xml":
+        body = to_xml(answer.release, fhirjson.loads(body), pretty=answer.pretty)
+    elif answer.pretty:
         body = msgspec.json.format(body, indent=2)
-    return Response(body, status, headers, CONTENT_TYPE)
+    if answer.gzip and len(body) >= WORTH:
+        body = packed(body)
+        headers = headers | {"Content-Encoding": "gzip"}
+    return Response(body, status, headers, answer.chosen.content_type)
+
+
+class _Later(Response):
+    """A large answer, converted and packed by another thread while others are served."""
+
+    def __init__(self, answer: Answer, body: bytes, status: int, headers: dict[str, str]) -> None:
+        super().__init__(None, status)
+        self._given = (answer, body, status, headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await asyncio.to_thread(_rendered, *self._given)
+        except FhirError as error:
+            answer = _refused(self._given[0], error)
+        await answer(scope, receive, send)
 
 
 @lru_cache(1024)
@@ -44,7 +80,7 @@ def version_headers(version: Version) -> dict[str, str]:
     return {"ETag": f'W/"{version.version}"', "Last-Modified": http_date(version.at)}
 
 
-def unchanged(request: Request, version: Version) -> Response | None:
+def unchanged(request: Request, version: Version, base: str) -> Response | None:
     """304 for a client that has this version already, by If-None-Match or, without that, If-Modified-Since."""
     etags = request.headers.get("if-none-match")
     if etags is not None:
@@ -52,7 +88,16 @@ def unchanged(request: Request, version: Version) -> Response | None:
     else:
         since = _http_time(request.headers.get("if-modified-since"))
         known = since is not None and version.at.replace(microsecond=0) <= since
-    return Response(status_code=304, headers=version_headers(version)) if known else None
+    return Response(status_code=304, headers=_VARY | _located(version, base)) if known else None
+
+
+def _located(version: Version, base: str) -> dict[str, str]:
+    """The headers of a version, and where just this version is: for answers whose body it is."""
+    return version_headers(version) | {"Content-Location": _place(version, base)}
+
+
+def _place(version: Version, base: str) -> str:
+    return f"{base}/{version.type}/{version.id}/_history/{version.version}"
 
 
 def _http_time(text: str | None) -> datetime | None:
@@ -65,9 +110,9 @@ def _http_time(text: str | None) -> datetime | None:
     return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def resource(request: Request, version: Version, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def resource(request: Request, version: Version, base: str) -> Response:
     """A version of a resource."""
-    return fhir(request, version.body, status, version_headers(version) | (headers or {}))
+    return fhir(request, version.body, 200, _located(version, base))
 
 
 def written(request: Request, base: str, result: Outcome) -> Response:
@@ -81,7 +126,7 @@ def written(request: Request, base: str, result: Outcome) -> Response:
             return fhir(request, fhirjson.dumps(outcome(result.warnings)), 200, headers)
         return Response(status_code=204, headers=headers)
     headers |= version_headers(version)
-    headers["Location"] = f"{base}/{version.type}/{version.id}/_history/{version.version}"
+    headers["Location"] = _place(version, base)
     status = 201 if result.created else 200
     match preferences(request).returns:
         case "minimal":
@@ -89,7 +134,7 @@ def written(request: Request, base: str, result: Outcome) -> Response:
         case "OperationOutcome":
             return fhir(request, fhirjson.dumps(outcome(result.warnings)), status, headers)
         case _:
-            return fhir(request, version.body, status, headers)
+            return fhir(request, version.body, status, headers | {"Content-Location": headers["Location"]})
 
 
 def warnings(issues: Iterable[Issue]) -> dict[str, str]:
@@ -102,8 +147,14 @@ def warnings(issues: Iterable[Issue]) -> dict[str, str]:
 
 
 def refusal(error: FhirError, request: Request | None = None) -> Response:
-    """The OperationOutcome of a refusal, with its status."""
+    """The OperationOutcome of a refusal, with its status, in the request's format where that is settled, else JSON."""
+    return _refused(None if request is None else request.scope.get(ANSWER), error)
+
+
+def _refused(answer: Answer | None, error: FhirError) -> Response:
     body = fhirjson.dumps(outcome(error.issues))
-    if request is not None and request.query_params.get("_pretty") == "true":
-        body = msgspec.json.format(body, indent=2)
-    return Response(body, error.status, error.headers, CONTENT_TYPE)
+    if answer is not None:
+        # A refusal that quotes what XML cannot carry is JSON.
+        with suppress(NotAcceptable):
+            return _rendered(answer, body, error.status, _VARY | error.headers)
+    return Response(body, error.status, _VARY | error.headers, PLAIN["json"].content_type)

@@ -16,6 +16,7 @@ from fhirserver.errors import NotSupported
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, capabilities, conditional_write, operations, search, write
 from fhirserver.interactions.operation import Call
+from fhirserver.interactions.parts import part_of
 from fhirserver.interactions.read import read as read_current
 from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
@@ -35,14 +36,16 @@ async def metadata(request: Request, server: Server) -> Response:
 async def read(request: Request, server: Server) -> Response:
     """read."""
     version = await read_current(server, request.path_params["type"], request.path_params["id"])
-    return unchanged(request, version) or resource(request, version)
+    version = part_of(server, version, search.query_params(query)) if (query := _query(request)) else version
+    return unchanged(request, version, server.base) or resource(request, version, server.base)
 
 
 async def vread(request: Request, server: Server) -> Response:
     """vread."""
     path = request.path_params
     version = await read_version(server, path["type"], path["id"], path["version"])
-    return unchanged(request, version) or resource(request, version)
+    version = part_of(server, version, search.query_params(query)) if (query := _query(request)) else version
+    return unchanged(request, version, server.base) or resource(request, version, server.base)
 
 
 async def search_type(request: Request, server: Server) -> Response:
