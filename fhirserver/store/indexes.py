@@ -12,6 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from fhirserver.errors import StartupError
+from fhirserver.search.indexing import REFERS, TRACED, references
 from fhirserver.store.codec import Document
 from fhirserver.store.context import Context
 
@@ -40,14 +41,18 @@ _OF_WALKS = [IndexModel([("at", ASCENDING)], name="life", expireAfterSeconds=24 
 Migration = Callable[[AsyncDatabase[Document]], Awaitable[None]]
 
 
-async def _name_superseded(db: AsyncDatabase[Document]) -> None:
-    """Layout 1 had a superseded version's type and id in its `_id` alone."""
+async def _from_first(db: AsyncDatabase[Document]) -> None:
+    """Layout 1 had a superseded version's type and id in its `_id` alone, and no postings of all references."""
     parts = {"$split": ["$_id", "/"]}
     named = {"ty": {"$arrayElemAt": [parts, 0]}, "id": {"$arrayElemAt": [parts, 1]}}
     await db["history"].update_many({"ty": {"$exists": False}}, [{"$set": named}])
+    for type_ in TRACED:
+        async for found in db[type_].find({"gone": False}, {"r": 1}):
+            traces = [REFERS + text for text in references(found["r"])]
+            await db[type_].update_one({"_id": found["_id"]}, {"$addToSet": {"t": {"$each": traces}}})
 
 
-MIGRATIONS: dict[int, Migration] = {1: _name_superseded}
+MIGRATIONS: dict[int, Migration] = {1: _from_first}
 """From a layout to the next: migration N takes a database from N to N + 1."""
 
 

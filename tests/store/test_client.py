@@ -18,6 +18,7 @@ from fhirserver.settings import Settings
 from fhirserver.store import mongod as program
 from fhirserver.store.client import connect, host_of
 from fhirserver.store.store import Store
+from tests.store.things import put
 
 
 @pytest.fixture
@@ -93,3 +94,25 @@ def test_the_host_is_named_alone() -> None:
     assert host_of("mongodb+srv://u:p@cluster.example") == "cluster.example"
     assert host_of("mongodb://%2Ftmp%2Fm.sock") == "/tmp/m.sock"
     assert host_of("mongodb://a?x=u@b") == "a"
+
+
+async def test_a_database_of_the_first_layout_is_brought_up_to_date(
+    store: Store, settings: Settings, mongodb_uri: str
+) -> None:
+    enrolment = {
+        "resourceType": "ResearchSubject",
+        "study": {"reference": "ResearchStudy/s"},
+        "subject": {"reference": "Patient/p"},
+        "consent": [{"reference": "Consent/c"}],
+    }
+    for number in range(2):
+        await put(store, enrolment | {"n": number}, "rs")
+    db = store._ctx.db
+    await db["history"].update_many({}, {"$unset": {"ty": 1, "id": 1}})
+    await db["meta"].update_one({"_id": "layout"}, {"$set": {"number": 1}})
+    again = await connect(settings, mongodb_uri)
+    found = await again.ids("ResearchSubject", {"t": "|refers|Consent/c"}, 2)
+    old = await db["history"].find_one({}, {"ty": 1, "id": 1, "_id": 0})
+    await again.close()
+    assert found == ["rs"]
+    assert old == {"ty": "ResearchSubject", "id": "rs"}
