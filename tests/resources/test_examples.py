@@ -16,45 +16,8 @@ from fhirserver.errors import FhirError
 from fhirserver.resources.models import second_opinion
 from fhirserver.resources.registry import Release
 from fhirserver.resources.validation import check, validate
+from tests.official import REFUSED
 from tests.packages import examples
-
-TYPE = "names a type that the element does not allow"
-NO_REFERENCE = "a reference that is neither Type/id nor a URL"
-EMPTY = "a narrative without text (txt-2)"
-BAD: dict[Release, dict[str, str]] = {
-    "R5": {
-        "BiologicallyDerivedProduct-allogeneicHCT.json": TYPE,
-        "BiologicallyDerivedProduct-autologousHCT.json": TYPE,
-        "DocumentReference-xray.json": TYPE,
-        "Encounter-example.json": TYPE,
-        "GenomicStudy-example-lungMass.json": "ids with underscores",
-        "ImagingStudy-example-xr.json": TYPE,
-        "Medication-med0301.json": "an identifier with an id alone (ele-1)",
-        "ResearchSubject-example-crossover-placebo-to-drug.json": NO_REFERENCE,
-        "Transport-simpledelivery.json": TYPE,
-    },
-    "R4": {
-        "ActivityDefinition-blood-tubes-supply.json": EMPTY,
-        "ActivityDefinition-heart-valve-replacement.json": EMPTY,
-        "Bundle-v2-valuesets.json": "codes that end in a blank",
-        "CodeSystem-v2-0550.json": "codes that end in a blank",
-        "DeviceMetric-example.json": TYPE,
-        "DeviceUseStatement-example.json": TYPE,
-        "EventDefinition-example.json": EMPTY,
-        "ImplementationGuide-fhir.json": "no name, no status, ids over 64 characters",
-        "ig-r4.json": "no name, no status, ids over 64 characters",
-        "MedicationRequest-medrx0301.json": TYPE,
-        "Observation-clinical-gender.json": TYPE,
-        "SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json": "id over 64",
-        "Questionnaire-qs1.json": "items without linkId",
-        "Questionnaire-zika-virus-exposure-assessment.json": EMPTY,
-    }
-    | {
-        f"SearchParameter-{kind.lower()}-extensions-{kind}-{code}.json": "no base"
-        for kind in ("CodeSystem", "ValueSet")
-        for code in ("author", "effective", "end", "keyword", "workflow")
-    },
-}
 
 
 @pytest.mark.parametrize("release", ["R5", "R4"])
@@ -67,20 +30,20 @@ def test_every_official_example_is_accepted_or_known_to_be_wrong(release: Releas
         if issues:
             refused[name] = issues[0]
     assert count > 2500
-    assert {name: issue for name, issue in refused.items() if name not in BAD[release]} == {}
-    assert sorted(BAD[release]) == sorted(refused)
+    assert {name: issue for name, issue in refused.items() if name not in REFUSED[release]} == {}
+    assert sorted(REFUSED[release]) == sorted(refused)
 
 
 def test_fhir_resources_accepts_what_we_accept() -> None:
     for name, resource in examples("R5", 8):
-        if name not in BAD["R5"]:
+        if name not in REFUSED["R5"]:
             assert second_opinion("R5", resource) == [], name
 
 
 @functools.cache
 def _some() -> list[dict[str, Any]]:
     heavy = ("StructureDefinition", "ValueSet", "CodeSystem", "SearchParameter", "ConceptMap", "Bundle")
-    found = [r for name, r in examples("R5", 3) if name not in BAD["R5"] and not name.startswith(heavy)]
+    found = [r for name, r in examples("R5", 3) if name not in REFUSED["R5"] and not name.startswith(heavy)]
     return [resource for resource in found if len(str(resource)) < 12000]
 
 
