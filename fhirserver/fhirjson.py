@@ -50,19 +50,30 @@ def loads_resource(data: bytes) -> Resource:
     kind = value.get("resourceType")
     if not isinstance(kind, str):
         raise Malformed("The body has no 'resourceType': send one FHIR resource.")
-    _check_depth(value)
-    written = dumps(value)
-    # Nearly every client writes as we do but for white space, and then nothing was lost in reading.
-    if written != msgspec.json.format(data, indent=-1):
-        _check_names(data, written, kind)
-    if _ESCAPED_CONTROL.search(data):
-        _check_strings(value)
+    _check_content(data, value, (kind,))
     return value
 
 
-def _check_depth(value: Resource) -> None:
+def loads_strict(data: bytes) -> Any:
+    """Decodes JSON that is no resource, and refuses what would be refused in one."""
+    value = loads(data)
+    _check_content(data, value, ())
+    return value
+
+
+def _check_content(data: bytes, value: Any, where: tuple[str, ...]) -> None:
+    check_depth(value)
+    written = dumps(value)
+    # Nearly every client writes as we do but for white space, and then nothing was lost in reading.
+    if written != msgspec.json.format(data, indent=-1):
+        _check_names(data, written, where)
+    if _ESCAPED_CONTROL.search(data):
+        _check_strings(value)
+
+
+def check_depth(value: Any) -> None:
     """Refuses nesting beyond MAX_DEPTH, level by level, so that depth cannot hurt the check itself."""
-    level: list[Any] = [value]
+    level: list[Any] = [value] if type(value) is dict or type(value) is list else []
     for _ in range(MAX_DEPTH):
         level = [
             child
@@ -75,14 +86,14 @@ def _check_depth(value: Resource) -> None:
     raise Malformed(f"The body is nested deeper than {MAX_DEPTH} levels.", code="too-long")
 
 
-def _check_names(data: bytes, written: bytes, kind: str) -> None:
+def _check_names(data: bytes, written: bytes, where: tuple[str, ...]) -> None:
     """Refuses a name given twice: without the strings, a colon is left for each name."""
     sent, understood = _STRING.sub(b"", data), _STRING.sub(b"", written)
     if b"I" in understood or b"N" in understood:
         raise Malformed("A number is outside the range of a FHIR decimal.", code="value")
     if sent.count(b":") != understood.count(b":"):
         name = _repeated_name(data)
-        raise Malformed(f"The property name '{name}' appears twice in one object: send it once.", expression=kind)
+        raise Malformed(f"The property name '{name}' appears twice in one object: send it once.", expression=where)
 
 
 def _check_strings(value: Any) -> None:
