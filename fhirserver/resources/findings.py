@@ -7,23 +7,35 @@ paths; the parent of a bad element puts its own name in front.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fhirserver.errors import Severity
+
+if TYPE_CHECKING:
+    from fhirserver.resources.fhirpath.environment import Place
 
 LIMIT = 50
 """Most findings of one resource: enough to mend it, too few to flood a log."""
 
 
 class Finding(NamedTuple):
-    """`code` 'structure' means the JSON has not the shape of the type (400); any other code breaks a rule (422)."""
+    """`code` 'structure' means the JSON has not the shape of the type (400); any other code breaks a rule (422).
+
+    `key` is the name of the rule, where it has one.
+    """
 
     path: str
     code: str
     sentence: str
+    severity: Severity = "error"
+    key: str | None = None
 
 
 Findings = list[Finding]
 Check = Callable[[Any], Findings | None]
-"""Looks at one JSON value; None when it is right."""
+"""Looks at one JSON value by itself; None when it is right."""
+DeepCheck = Callable[[Any, "Place"], Findings | None]
+"""Looks at one JSON value and all below it, where it stands in its resource."""
 
 
 def one(code: str, sentence: str, path: str = "") -> Findings:
@@ -33,7 +45,7 @@ def one(code: str, sentence: str, path: str = "") -> Findings:
 
 def below(prefix: str, findings: Findings) -> Findings:
     """The same findings, one level up."""
-    return [Finding(prefix + path, code, sentence) for path, code, sentence in findings]
+    return [found._replace(path=prefix + found.path) for found in findings]
 
 
 def shown(value: Any, most: int = 60) -> str:

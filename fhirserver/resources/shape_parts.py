@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhirserver.resources.findings import LIMIT, Check, Finding, Findings, below, one
+from fhirserver.resources.fhirpath.environment import Place
+from fhirserver.resources.findings import LIMIT, DeepCheck, Finding, Findings, below, one
 from fhirserver.resources.registry import Element
 
 _PAIR = "pair"
@@ -23,11 +24,11 @@ def lone(element: Element, step: str, value: Any, findings: Findings) -> Finding
     return below(step, findings)
 
 
-def array(element: Element, step: str, single: Check, *, pair: bool, sibling: bool = False) -> Check:
+def array(element: Element, step: str, single: DeepCheck, *, pair: bool, sibling: bool = False) -> DeepCheck:
     """The check of a repeated element: `pair` says that nulls may stand in it, `sibling` that it is the '_name'."""
     name, most = element.name, element.max
 
-    def check(value: Any) -> Findings | None:
+    def check(value: Any, place: Place) -> Findings | None:
         if type(value) is not list:
             return one("structure", f"'{name}' may be repeated: send an array, also for one value.", step)
         if not value:
@@ -40,7 +41,7 @@ def array(element: Element, step: str, single: Check, *, pair: bool, sibling: bo
             if item is None and pair:
                 nulls = True
                 continue
-            bad = single(item)
+            bad = single(item, place)
             if bad is not None:
                 findings = findings or []
                 findings += below(f"{step}[{at}]", bad)

@@ -8,27 +8,40 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from fhirserver.errors import Issue, Malformed, Unprocessable
+from fhirserver.resources.fhirpath.environment import HOST, Host, Place
 from fhirserver.resources.findings import LIMIT, Finding
 from fhirserver.resources.registry import Release
-from fhirserver.resources.shapes import resource_check
+from fhirserver.resources.shapes import Depth, resource_check
 
 Level = Literal["strict", "structure"]
 
 
-def validate(release: Release, resource: dict[str, Any], *, level: Level = "strict") -> list[Issue]:
+def validate(
+    release: Release,
+    resource: dict[str, Any],
+    *,
+    level: Level = "strict",
+    warnings: bool = False,
+    host: Host = HOST,
+) -> list[Issue]:
     """All that is wrong with a resource, at most LIMIT issues; empty when it is valid.
 
-    'structure' leaves out the rules that say which codes and which types of reference an element takes.
+    'structure' leaves out the rules that say which codes and which types of reference an element takes, and the
+    invariants. `warnings` asks for what invariants advise too, as issues of severity warning. `host` is what
+    invariants may ask beyond the resource.
     """
+    depth: Depth = "warnings" if warnings and level == "strict" else level
     try:
-        findings = resource_check(release, level == "strict")(resource)
+        findings = resource_check(release, depth)(resource, Place(resource, resource, host))
     except RecursionError:
         findings = [Finding("", "structure", "The resource is nested too deeply to be checked: make it flatter.")]
     if not findings:
         return []
     kind = resource.get("resourceType") if isinstance(resource, dict) else None
     root = kind if isinstance(kind, str) else "Resource"
-    issues = [Issue("error", found.code, found.sentence, (root + found.path,)) for found in findings[:LIMIT]]
+    issues = [
+        Issue(found.severity, found.code, found.sentence, (root + found.path,), found.key) for found in findings[:LIMIT]
+    ]
     if len(findings) > LIMIT:
         issues.append(Issue("information", "too-long", f"Only the first {LIMIT} issues are listed.", (root,)))
     return issues

@@ -58,6 +58,7 @@ RIGHT: dict[str, dict[str, Any]] = {
         "study": {"reference": "urn:uuid:0b4e8a52-4a2a-4c37-a3a4-0d4cf9ea8d3e"},
         "subject": {"reference": "#p"},
         "progress": [{"subjectState": ABSENT}],
+        "contained": [{"resourceType": "Patient", "id": "p"}],
     },
     "a logical reference": {"resourceType": "Patient", "managingOrganization": {"identifier": {"value": "1"}}},
     "a conditional reference": {

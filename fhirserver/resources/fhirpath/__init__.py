@@ -30,26 +30,26 @@ class Expression:
     source: str
     evaluate: Evaluate
 
-    def items(self, value: Any, place: Place | None = None) -> Items:
+    def items(self, value: Any, at: Place | None = None) -> Items:
         """What it finds in the JSON `value`: Nodes, which know their place, and plain values.
 
-        `place` says what %resource is; without it, `value` is the resource. Raises EvaluationError.
+        `at` says what %resource is; without it, `value` is the resource. Raises EvaluationError.
         """
         focus = node(self.release, value, self.type)
-        environment = Environment(self.release, focus, place or Place(value, value))
+        environment = Environment(self.release, focus, at or Place(value, value))
         try:
             return self.evaluate([focus], environment)
         except (ArithmeticError, RecursionError) as error:
             raise EvaluationError(f"{type(error).__name__} in {self.source}") from None
 
-    def values(self, value: Any, place: Place | None = None) -> list[Any]:
+    def values(self, value: Any, at: Place | None = None) -> list[Any]:
         """The JSON of what it finds; elements that have extensions alone give none."""
-        found = (item.value if type(item) is Node else item for item in self.items(value, place))
+        found = (item.value if type(item) is Node else item for item in self.items(value, at))
         return [each for each in found if each is not None]
 
-    def holds(self, value: Any, place: Place | None = None) -> bool | None:
+    def holds(self, value: Any, at: Place | None = None) -> bool | None:
         """What it says as a condition; None for 'unknown', the empty collection. Raises EvaluationError."""
-        return truth(self.items(value, place))
+        return truth(self.items(value, at))
 
 
 @lru_cache(8192)

@@ -44,11 +44,75 @@ _CONSTANTS = MappingProxyType(
         "%loinc": "http://loinc.org",
     }
 )
+_FOCUS, _NOWHERE = frozenset(("focus",)), frozenset[str]()
+_ROOTS = MappingProxyType(
+    {
+        "%resource": frozenset(("resource",)),
+        "%rootResource": frozenset(("resource",)),
+        "%context": frozenset(("context",)),
+    }
+)
+_numbers: dict[syntax.Path, int] = {}
 _VALUESET, _EXTENSION = "http://hl7.org/fhir/ValueSet/", "http://hl7.org/fhir/StructureDefinition/"
 
 
 def compiled(tree: syntax.Path) -> Evaluate:
     """The closure of an expression; raises NotUnderstood for functions and variables that are not known here."""
+    evaluate = _closure(tree)
+    match sorted(roots(tree)):
+        case ["resource"] if not isinstance(tree, Name):
+            return _remembered(_number(tree), evaluate)
+        case ["context"] | ["context", "resource"] if not isinstance(tree, Name):
+            return _remembered_once(_number(tree), evaluate)
+    return evaluate
+
+
+def roots(tree: syntax.Path) -> frozenset[str]:
+    """What an expression depends on: its 'focus', the 'context', the 'resource'."""
+    match tree:
+        case Name(name):
+            return _ROOTS.get(name, _NOWHERE if name[0] == "%" else _FOCUS)
+        case Dot(left, _) | Sign(_, left) | Infix("is" | "as", left, _):
+            return roots(left)
+        case Call(left, "is" | "as" | "ofType", _):
+            return _FOCUS if left is None else roots(left)
+        case Index(left, right) | Infix(_, left, right):
+            return roots(left) | roots(right)
+        case Call(left, function, arguments):
+            given = _NOWHERE.union(*(roots(argument) for argument in arguments))
+            if isinstance(FUNCTIONS.get(function), Macro):
+                given -= _FOCUS  # it is each item of what stands at the left
+            return given | (_FOCUS if left is None else roots(left))
+    return _NOWHERE
+
+
+def _remembered(number: int, evaluate: Evaluate) -> Evaluate:
+    """What it found in the resource, found once."""
+
+    def recall(items: Items, environment: Environment) -> Items:
+        memory = environment.place.memory
+        found: Items | None = memory.get(number)
+        if found is None:
+            found = memory[number] = evaluate(items, environment)
+        return found
+
+    return recall
+
+
+def _remembered_once(number: int, evaluate: Evaluate) -> Evaluate:
+    """The same for one evaluation."""
+
+    def recall(items: Items, environment: Environment) -> Items:
+        memory = environment.memory
+        found: Items | None = memory.get(number)
+        if found is None:
+            found = memory[number] = evaluate(items, environment)
+        return found
+
+    return recall
+
+
+def _closure(tree: syntax.Path) -> Evaluate:
     match tree:
         case Literal(value):
             return _constant([value])
@@ -85,6 +149,11 @@ def compiled(tree: syntax.Path) -> Evaluate:
         case Call(left, function, arguments):
             return _call(left, function, arguments)
     raise NotUnderstood(str(tree))
+
+
+def _number(tree: syntax.Path) -> int:
+    """Equal expressions have equal numbers."""
+    return _numbers.setdefault(tree, len(_numbers))
 
 
 def _constant(value: Items) -> Evaluate:

@@ -5,9 +5,9 @@ https://hl7.org/fhir/R5/fhirpath.html#vars
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from fhirserver.resources.fhirpath.nodes import Json, Node, ancestry, node
 from fhirserver.resources.fhirpath.references import resolved
@@ -51,27 +51,52 @@ class Host:
 HOST = Host()
 
 
-class Place(NamedTuple):
-    """Where an element stands: its resource, and the resource that contains that, or the same again."""
+@dataclass(slots=True)
+class Place:
+    """Where an element stands: its resource, and the resource that contains that, or the same again.
+
+    `memory` keeps what expressions found in the resource: a place is for content that does not change meanwhile.
+    """
 
     resource: Json
     root: Json
     host: Host = HOST
+    memory: dict[Hashable, Any] = field(default_factory=dict)
 
 
 class Environment:
-    """The variables of one evaluation."""
+    """The variables of one evaluation; `memory` keeps what is found once for it."""
 
-    __slots__ = ("context", "host", "index", "release", "resource", "root", "total")
+    __slots__ = ("context", "index", "memory", "place", "release")
 
     def __init__(self, release: Release, context: Node, place: Place) -> None:
-        self.release, self.context, self.host = release, context, place.host
-        self.resource = node(release, place.resource, "Resource")
-        self.root = self.resource if place.root is place.resource else node(release, place.root, "Resource")
+        self.release, self.context, self.place = release, context, place
+        self.memory: dict[Hashable, Any] = {}
         self.index: int | None = None
-        self.total: Any = None
+
+    @property
+    def host(self) -> Host:
+        """What is known beyond the resource."""
+        return self.place.host
+
+    @property
+    def resource(self) -> Node:
+        """%resource"""
+        return self._whole("resource", self.place.resource)
+
+    @property
+    def root(self) -> Node:
+        """%rootResource"""
+        same = self.place.root is self.place.resource
+        return self.resource if same else self._whole("root", self.place.root)
+
+    def _whole(self, name: str, resource: Json) -> Node:
+        found = self.place.memory.get(name)
+        if found is None:
+            found = self.place.memory[name] = node(self.release, resource, "Resource")
+        return cast("Node", found)
 
     def resolve(self, reference: Any) -> Node | None:
         """The resource a Reference or a url leads to, of one that is elsewhere as much as the reference says."""
-        found = resolved(reference, self.root.value, self.host.find)
+        found = resolved(reference, self.place.root, self.host.find)
         return None if found is None else node(self.release, found, "Resource")

@@ -95,6 +95,8 @@ def node(release: Release, value: Any, type_: str) -> Node:
 def child(item: Node, name: str) -> list[Node]:
     """The elements of this name below an element."""
     found: list[Node] = []
+    if type(item.value) is not dict and name == "value" and item.value is not None:
+        return [item]  # a primitive's value is written so in the definitions
     for step in steps(item.release, item.type).get(name, ()):
         _collect(item, step, found)
     return found
@@ -102,13 +104,22 @@ def child(item: Node, name: str) -> list[Node]:
 
 def children(item: Node) -> list[Node]:
     """All elements right below an element, in the order of its JSON."""
-    holder = item.value if type(item.value) is dict else item.sibling
+    holder, type_ = item.value, item.type
+    if type(holder) is not dict:
+        holder, type_ = item.sibling, "Element"
     found: list[Node] = []
     if holder is None:
         return found
-    known = properties(item.release, item.type if holder is item.value else "Element")
-    for step in dict.fromkeys(known[key] for key in holder if key in known):
-        _collect(item, step, found)
+    release = item.release
+    known = properties(release, type_)
+    for key, value in holder.items():
+        step = known.get(key)
+        if step is None or (key != step.key and step.key in holder):
+            continue  # a sibling is seen beside its value
+        if step.under is None and type(value) is dict:
+            found.append(Node(release, value, _type(release, value, step.type), None, holder, key))
+        else:
+            _collect(item, step, found)
     return found
 
 

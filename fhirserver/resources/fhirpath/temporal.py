@@ -24,13 +24,14 @@ _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 class Moment:
     """`parts` are year, month, day, hour, minute, second, as many as are known; a time begins at the hour.
 
-    `zone` is in minutes east of UTC.
+    `zone` is in minutes east of UTC; `floating` says that it is the outermost of all zones there are, for want of one.
     """
 
     kind: Literal["Date", "DateTime", "Time"]
     parts: tuple[int | Decimal, ...]
     zone: int | None = None
     text: str = ""
+    floating: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -91,10 +92,11 @@ def compare(left: Moment, right: Moment) -> int | None:
     if (left.kind == "Time") is not (right.kind == "Time"):
         return None
     if left.kind != "Time":
-        zones = (left.zone is None, right.zone is None)
-        if zones == (False, False):
-            left, right = left.settled, right.settled
-        elif True in zones and False in zones and len(left.parts) > 3 and len(right.parts) > 3:
+        if left.zone is not None and right.zone is not None:
+            # What says no zone is taken to be of the same one as another that says none.
+            if not (left.floating and right.floating):
+                left, right = left.settled, right.settled
+        elif left.zone is not right.zone and len(left.parts) > 3 and len(right.parts) > 3:
             return None
     for one, other in zip(left.parts, right.parts, strict=False):
         if one != other:
@@ -118,7 +120,7 @@ def boundary(of: Moment, *, high: bool) -> Moment:
         return Moment("Date", filled[:3], None, of.text)
     # The widest zones in use are fourteen hours east and twelve west of Greenwich.
     zone = of.zone if of.zone is not None else (-720 if high else 840)
-    return Moment("DateTime", filled, zone, of.text)
+    return Moment("DateTime", filled, zone, of.text, floating=of.zone is None)
 
 
 def _filled(parts: tuple[int | Decimal, ...], ends: tuple[int | Decimal, ...]) -> tuple[int | Decimal, ...]:

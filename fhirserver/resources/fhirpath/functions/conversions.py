@@ -114,7 +114,7 @@ def _on_number(change: Callable[[Decimal], Any]) -> Callable[[Any], Any]:
 
 def _abs(value: Any) -> Any:
     if isinstance(value, Measure):
-        return Measure(abs(value.value), value.unit)
+        return Measure(value.value if value.value >= 0 else -value.value, value.unit)
     return abs(value) if type(value) is int or type(value) is Decimal else None
 
 

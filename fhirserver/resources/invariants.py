@@ -1,0 +1,123 @@
+"""The specification's invariants: for each type and element the conditions that its values must meet.
+
+https://hl7.org/fhir/R5/conformance-rules.html#constraints. An invariant is met when its expression is true; when it is
+false, or says nothing, or cannot be evaluated, it is broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+import msgspec
+
+from fhirserver.resources.fhirpath.conditions import condition
+from fhirserver.resources.fhirpath.environment import Place
+from fhirserver.resources.fhirpath.guards import guard
+from fhirserver.resources.fhirpath.routes import Condition
+from fhirserver.resources.fhirpath.syntax import parse
+from fhirserver.resources.fhirpath.values import EvaluationError
+from fhirserver.resources.findings import DeepCheck, Finding, Findings
+from fhirserver.resources.invariants_apart import APART, CORRECTED, COVERED, REWORDED
+from fhirserver.resources.registry import Release, structure
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A rule on the element at `path`, which is a type, a backbone element or one property (ElementDefinition.max)."""
+
+    path: str
+    key: str
+    severity: Severity
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An invariant made ready for elements of one type: asked only of those that have one of `guards`, if any."""
+
+    invariant: Invariant
+    met: Condition
+    guards: frozenset[str] | None
+
+
+@cache
+def invariants(release: Release, path: str) -> tuple[Invariant, ...]:
+    """The invariants defined at a type or element, as they are evaluated: without those that are checked elsewhere."""
+    found = []
+    for key, severity, expression in _table(release).get(path, ()):
+        if key not in COVERED and (release, path, key) not in APART:
+            corrected = CORRECTED.get((release, path, key)) or REWORDED.get((release, expression))
+            found.append(Invariant(path, key, severity, corrected.expression if corrected else expression))
+    return tuple(found)
+
+
+@cache
+def rules(release: Release, type_: str, *, warnings: bool) -> tuple[Rule, ...]:
+    """What every element of a type must satisfy, by its type and by those it derives from."""
+    own = [each for name in _lineage(release, type_) for each in invariants(release, name)]
+    return tuple(_rule(release, type_, each) for each in own if warnings or each.severity == "error")
+
+
+@cache
+def rules_of_element(release: Release, path: str, type_: str, *, warnings: bool) -> tuple[Rule, ...]:
+    """What one element must satisfy beyond its type: 'Organization.contact', whose type is ExtendedContactDetail."""
+    if structure(release, path) is not None:
+        return ()
+    own = invariants(release, path)
+    return tuple(_rule(release, type_, each) for each in own if warnings or each.severity == "error")
+
+
+def _rule(release: Release, type_: str, invariant: Invariant) -> Rule:
+    tree = parse(invariant.expression)
+    return Rule(invariant, condition(release, type_, tree), guard(release, type_, tree))
+
+
+def _lineage(release: Release, type_: str) -> list[str]:
+    names: list[str] = []
+    name: str | None = type_
+    while name:
+        names.insert(0, name)
+        found = structure(release, name)
+        name = found.base if found else None
+    return names
+
+
+@cache
+def _table(release: Release) -> Mapping[str, list[tuple[str, Severity, str]]]:
+    data = resources.files("fhirserver.resources").joinpath("definitions", release, "invariants.json").read_bytes()
+    table: dict[str, list[tuple[str, Severity, str]]] = msgspec.json.decode(data)
+    return table
+
+
+def judged(asked: Sequence[Rule]) -> DeepCheck | None:
+    """The check of an element's rules; None where it has none."""
+    table = [(rule.guards, rule.met, rule.invariant) for rule in asked]
+
+    def check(value: Any, place: Place) -> Findings | None:
+        findings: Findings | None = None
+        for guards, met, invariant in table:
+            if guards is not None and guards.isdisjoint(value):
+                continue
+            reason = ""
+            try:
+                if met(value, place):
+                    continue
+            except (EvaluationError, ArithmeticError, RecursionError) as error:
+                reason = f" ({error})"
+            findings = findings or []
+            findings.append(_broken(invariant, reason))
+        return findings
+
+    return check if table else None
+
+
+def _broken(invariant: Invariant, reason: str) -> Finding:
+    rule = f"{invariant.key} of {invariant.path}"
+    sentence = f"Invariant {rule} is not met{reason}: make it true that {invariant.expression}."
+    return Finding("", "invariant", sentence, invariant.severity, invariant.key)
