@@ -13,6 +13,7 @@ from fhirserver.errors import BadRequest, FhirError
 from fhirserver.interactions import search
 from fhirserver.interactions.bundle_entry import Look, Part, inside
 from fhirserver.interactions.conditional import precondition
+from fhirserver.interactions.parts import part_of
 from fhirserver.interactions.read import read, vread
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.resources import bundle as render
@@ -29,6 +30,8 @@ async def look(server: Server, asked: Look, within: Reader | None = None) -> ren
         version = await read(server, asked.type, asked.id, within=within)
     else:
         version = await vread(server, asked.type, asked.id, asked.version, within=within)
+    if asked.query:
+        version = part_of(server, version, search.query_params(asked.query))
     known = _known(asked, version)
     return render.Entry(
         full_url=server.url(version.type, version.id),

@@ -24,6 +24,7 @@ from fhirserver.resources.arguments import Arguments, Parameter
 from fhirserver.resources.bundle import Entry, found, render
 from fhirserver.resources.operation_outcome import outcome
 from fhirserver.resources.registry import resource_types
+from fhirserver.resources.subsets import PARAMETERS
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.store.documents import Version
 from fhirserver.store.walks import Step, Stretch
@@ -76,7 +77,7 @@ async def everything(server: Server, call: Call, given: Arguments, record: Recor
     """One page of a record, as a Bundle of type searchset."""
     chosen = _types(server, given)
     count = _count(server, given)
-    query = query_of(_params(given))
+    query = query_of([*_params(given), *(each for each in call.query if each[0] in PARAMETERS)])
     place = "/".join(part for part in (server.base, call.type, call.id, f"${call.code}") if part)
     scope = f"{server.release} {place}{query}"
     secret = await server.store.secret()

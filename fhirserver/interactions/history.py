@@ -19,6 +19,7 @@ from fhirserver.interactions.server import Reader, Server, known_type
 from fhirserver.resources.bundle import Entry, Response, render
 from fhirserver.resources.operation_outcome import outcome
 from fhirserver.resources.registry import resource_types
+from fhirserver.resources.subsets import Subset
 from fhirserver.store.changes import Ask
 from fhirserver.store.documents import Version
 
@@ -48,7 +49,7 @@ async def history(
         known(server, type_, id_)
     elif type_ is not None:
         known_type(server, type_)
-    request = parse(server.release, params, strict=strict)
+    request = parse(server.release, params, type_, strict=strict)
     place = "/".join(part for part in (server.base, type_, id_, "_history") if part is not None)
     query = query_of(request.self_params)
     secret = await server.store.secret()
@@ -68,7 +69,7 @@ async def history(
         page = await _of_types(server, reader, request, types, after)
     following = None if page.following is None else cursor.seal(secret, scope, (*page.following, began))
     issues = outcome(request.ignored) if request.ignored else None
-    entries = [_entry(server, version) for version in page.versions]
+    entries = [_entry(server, version, request.subset) for version in page.versions]
     found_links = links(place, query, request.token, following)
     return render("history", entries, found_links, page.total, began, issues)
 
@@ -117,7 +118,7 @@ async def _of_types(
     return Page(found.items, found.last if found.more else None)
 
 
-def _entry(server: Server, version: Version) -> Entry:
+def _entry(server: Server, version: Version, subset: Subset | None) -> Entry:
     """One version as the request that made it; of the method only create, update and delete are told apart."""
     name = f"{version.type}/{version.id}"
     location: str | None = f"{name}/_history/{version.version}"
@@ -130,4 +131,5 @@ def _entry(server: Server, version: Version) -> Entry:
         # A first version of layout 1 does not say how it came to be.
         status = "201 Created"
     response = Response(status, location, version.version, version.at)
-    return Entry(server.url(version.type, version.id), version.body or None, None, (method, url), response)
+    body = subset.of(version.body) if subset and version.body else version.body or None
+    return Entry(server.url(version.type, version.id), body, None, (method, url), response)

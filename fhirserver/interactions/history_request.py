@@ -13,7 +13,9 @@ from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Issue, NotSupported
 from fhirserver.interactions.paging import CURSOR, Params
 from fhirserver.interactions.server import shown
+from fhirserver.resources import subsets
 from fhirserver.resources.registry import Release, structure
+from fhirserver.resources.subsets import Subset
 from fhirserver.search import results
 from fhirserver.store.marks import Window
 
@@ -29,12 +31,13 @@ class HistoryRequest:
     descending: bool = True
     count: int | None = None
     only_total: bool = False
+    subset: Subset | None = None
     token: str | None = None
     ignored: tuple[Issue, ...] = ()
     self_params: list[tuple[str, str]] = field(default_factory=list)
 
 
-def parse(release: Release, params: Params, *, strict: bool) -> HistoryRequest:
+def parse(release: Release, params: Params, type_: str | None = None, *, strict: bool) -> HistoryRequest:
     """Reads the parameters of a history; BadRequest for a value that is none, and for a parameter given twice.
 
     A parameter that histories do not have is a refusal under `Prefer: handling=strict`, else an issue in `ignored`.
@@ -59,6 +62,7 @@ def parse(release: Release, params: Params, *, strict: bool) -> HistoryRequest:
         if name not in results.PASSING and name != CURSOR:
             request.self_params.append((name, value))
     request.ignored = tuple(ignored)
+    request.subset = subsets.parse(release, params, type_)
     return request
 
 
@@ -72,13 +76,11 @@ def _unknown(name: str, value: str) -> NotSupported | None:
     code, _, modifier = name.partition(":")
     if code not in _KNOWN:
         return NotSupported(
-            f"A history has no parameter '{shown(name)}': it takes _count, _since, _at and _sort.",
+            f"A history has no parameter '{shown(name)}': it takes _count, _since, _at, _sort, _summary and _elements.",
             expression=shown(name),
         )
     if modifier:
         raise BadRequest(f"'{code}' of a history takes no modifier.", expression=shown(name))
-    if code == "_elements" or (code == "_summary" and results.summary(value) not in ("count", "false")):
-        return NotSupported(f"'{code}' is not done on a history here: resources come whole.", expression=code)
     return None
 
 
@@ -94,7 +96,7 @@ def _take(request: HistoryRequest, name: str, value: str) -> None:
         case "_sort":
             request.descending = _descending(value)
         case "_summary":
-            request.only_total |= value == "count"
+            request.only_total |= results.summary(value) == "count"
         case "_list":
             raise NotSupported(
                 "'_list' is not done here: ask for the history of each resource of the list.", expression="_list"

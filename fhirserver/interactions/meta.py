@@ -18,6 +18,7 @@ from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.read import read, vread
 from fhirserver.interactions.server import Server, present
 from fhirserver.resources.arguments import Arguments, Parameter
+from fhirserver.resources.subsets import refuse_subset
 from fhirserver.store.documents import Put, Version
 from fhirserver.store.store import Tx
 
@@ -101,6 +102,7 @@ async def _change(server: Server, call: Call, sent: Resource, change: Change) ->
             if left := change(before.get(element, []), sent.get(element, [])):
                 after[element] = left
         resource["meta"] = after
+        refuse_subset(resource)
         if after.get("profile") != before.get("profile"):
             # A claim to conform is judged as in any other write.
             await write.accept(server, type_, resource)

@@ -19,8 +19,10 @@ from fhirserver.interactions.everything_study import STUDY_EVERYTHING
 from fhirserver.interactions.import_record import IMPORT_RECORD
 from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.paging import CURSOR
+from fhirserver.interactions.parts import part_of_answer
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type, shown
+from fhirserver.interactions.validate import VALIDATE
 from fhirserver.resources.arguments import Arguments, arguments
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -29,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *meta.OPERATIONS,
     PATIENT_EVERYTHING,
     STUDY_EVERYTHING,
+    VALIDATE,
 )
 
 
@@ -80,6 +83,7 @@ async def invoke(server: Server, call: Call) -> Answer:
             f"${operation.code} has a transaction of its own: send it by itself or in a batch.", expression="url"
         )
     if operation.raw:
+        arguments(server.release, operation.code, (), None, call.query)
         answer = await operation.handler(server, replace(call, raw=_raw(operation, call)), Arguments())
     else:
         query = [(name, text) for name, text in call.query if not (operation.paged and name == CURSOR)]
@@ -87,9 +91,12 @@ async def invoke(server: Server, call: Call) -> Answer:
         references = [row.name for row in operation.parameters if row.type == "Reference"]
         write.own_references(server, [value for name in references for value in given.all(name)])
         answer = await operation.handler(server, call, given)
-    if isinstance(answer.value, dict) and not operation.answers_a_resource(server.release):
-        return replace(answer, value=_parameters(operation, answer.value))
-    return answer
+    value = answer.value
+    if value is None:
+        return answer
+    if isinstance(value, dict) and not operation.answers_a_resource(server.release):
+        value = _parameters(operation, value)
+    return replace(answer, value=part_of_answer(server, value, call.query))
 
 
 def _raw(operation: Operation, call: Call) -> bytes:

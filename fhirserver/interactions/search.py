@@ -54,10 +54,17 @@ async def searchset(server: Server, type_: str, params: Params, *, strict: bool,
         raise BadRequest("The page position does not fit the sort order: start again.", expression=CURSOR)
     page = await reader.find(type_, Query(where, sort, count, after))
     issues = list(request.ignored)
-    entries = [found(server.base, type_, version.id, version.body, "match") for version in page.items]
+    subset = request.subset
+    entries = [
+        found(server.base, type_, version.id, subset.of(version.body) if subset else version.body, "match")
+        for version in page.items
+    ]
     if request.includes or request.revincludes:
         more = await included(server, reader, request, page.items)
-        entries += [found(server.base, one.type, one.id, one.body, "include") for one in more.versions]
+        entries += [
+            found(server.base, one.type, one.id, subset.of(one.body, included=True) if subset else one.body, "include")
+            for one in more.versions
+        ]
         if more.cut:
             issues.append(
                 Issue(

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fhirserver.errors import BadRequest, Issue, NotSupported
+from fhirserver.errors import BadRequest, Issue
+from fhirserver.resources import subsets
 from fhirserver.resources.registry import Release
+from fhirserver.resources.subsets import Subset
 from fhirserver.search import criteria, results
 from fhirserver.search.ast import EVERYTHING, And, Node
 from fhirserver.search.criteria import Context, Unknown
@@ -32,7 +34,7 @@ class SearchRequest:
     count: int | None = None
     total: Total | None = None
     summary: Summary | None = None
-    elements: tuple[str, ...] = ()
+    subset: Subset | None = None
     includes: tuple[Include, ...] = ()
     revincludes: tuple[Include, ...] = ()
     ignored: tuple[Issue, ...] = ()
@@ -60,7 +62,7 @@ def parse(
             continue
         try:
             node = _one(request, Context(release, type_, name, bases), name, value)
-        except (Unknown, _Unshaped) as refusal:
+        except Unknown as refusal:
             if strict:
                 raise
             ignored.extend(
@@ -73,11 +75,10 @@ def parse(
         request.self_params.append((name, value))
     request.filter = found[0] if len(found) == 1 else And(tuple(dict.fromkeys(found)))
     request.ignored = tuple(ignored)
+    request.subset = subsets.parse(release, params, type_)
+    if request.subset and request.subset.summary == "text" and (request.includes or request.revincludes):
+        raise BadRequest("'_summary=text' does not go with '_include' and '_revinclude'.", expression="_summary")
     return request
-
-
-class _Unshaped(NotSupported):
-    """A shape of results that this server does not give."""
 
 
 def _one(request: SearchRequest, context: Context, name: str, value: str) -> Node | None:
@@ -105,9 +106,6 @@ def _one(request: SearchRequest, context: Context, name: str, value: str) -> Nod
             request.total = results.total(value)
         case "_summary":
             request.summary = results.summary(value)
-            if request.summary not in ("count", "false"):
-                request.summary = None
-                raise _Unshaped(f"'_summary={value}' is not supported: resources come whole.", expression="_summary")
         case _:
-            raise _Unshaped("'_elements' is not supported: resources come whole.", expression="_elements")
+            pass  # which part of a resource _elements asks for is read together with _summary
     return None

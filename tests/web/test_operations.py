@@ -104,7 +104,7 @@ def test_a_definition_says_where_the_operation_is_found(operation: Operation, se
 
 async def test_what_has_a_transaction_of_its_own_is_no_part_of_another(server: Server) -> None:
     async def work(tx: Tx) -> None:
-        await invoke(server, Call("POST", "enroll", "ResearchStudy", "s", within=tx))
+        await invoke(server, Call("POST", "import-record", "ResearchStudy", raw=b"x", within=tx))
 
     with pytest.raises(NotSupported, match="in a batch"):
         await server.store.transact(work)
