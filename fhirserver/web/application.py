@@ -20,7 +20,7 @@ from fhirserver.errors import FhirError, MethodNotAllowed, NotFound
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
 from fhirserver.store.tally import CURRENT
-from fhirserver.web import health, page
+from fhirserver.web import docs, health, page
 from fhirserver.web.base import BASES, Base, failed
 from fhirserver.web.logs import log_request
 from fhirserver.web.metrics import Metrics
@@ -40,7 +40,7 @@ class Application(FastAPI):
             title="fhirserver", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
         )
         self._metrics = Metrics(lambda: store().cache) if settings.metrics else None
-        self.router.routes.extend([*health.routes(store), *page.routes(store)])
+        self.router.routes.extend([*health.routes(store), *page.routes(store), *docs.routes(settings, store)])
         if self._metrics:
             self.router.routes.extend(self._metrics.routes())
         self.add_middleware(GZipMiddleware, minimum_size=1024)
