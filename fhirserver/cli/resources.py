@@ -131,9 +131,10 @@ def _collected(content: Resource) -> list[Resource]:
 
 
 async def _put(server: Server, resource: Resource) -> write.Put:
-    await write.accept(server, resource["resourceType"], resource)
+    type_ = resource["resourceType"]
+    notes = await write.accept(server, type_, resource)
     given = resource.get("id")
-    return write.Put(resource["resourceType"], given or write.new_id(), resource, create_only=not given)
+    return write.Put(type_, given or write.new_id(), resource, create_only=not given, notes=notes)
 
 
 def _said(outcome: Resource | None) -> str:

@@ -55,7 +55,7 @@ async def _together(server: Server, parts: Sequence[Part], bodies: bool) -> list
     if not asks and not any(isinstance(asked, Invoke) for asked in parts):
         found = await looks(server, parts, None)
         return [found[asked.at] for asked in parts]
-    await accept(server, asks)
+    asks = await accept(server, asks)
 
     async def after(tx: Tx, links: Links) -> dict[int, render.Entry]:
         return await invoked(server, parts, tx, links) | await looks(server, parts, tx)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, FhirError, Malformed, NotSupported, TooLarge
+from fhirserver.errors import BadRequest, FhirError, Issue, Malformed, NotSupported, TooLarge
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import write
 from fhirserver.interactions.conditional import Criteria, precondition
@@ -33,7 +33,10 @@ Change = Callable[[Resource], Resource]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A write taken apart: `id` or `criteria` or neither (a create); `fresh` is the id a create would take."""
+    """A write taken apart: `id` or `criteria` or neither (a create); `fresh` is the id a create would take.
+
+    `notes` is what is to be said of a resource that was accepted.
+    """
 
     at: int
     method: str
@@ -45,6 +48,7 @@ class Ask:
     full_url: str | None = None
     expected: Expected | None = None
     fresh: str = ""
+    notes: tuple[Issue, ...] = ()
 
     @property
     def proposal(self) -> tuple[str, str] | None:

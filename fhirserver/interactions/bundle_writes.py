@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, FhirError, Issue
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import write
+from fhirserver.interactions import profiles, write
 from fhirserver.interactions.bundle_entry import Ask, Change, entries_of, inside, part, place
 from fhirserver.interactions.bundle_places import Kept, Places, Same, Several, Target, resolve
 from fhirserver.interactions.rewrite import Links, conditional_references, rewrite
@@ -55,17 +55,23 @@ async def perform(
     server: Server, asks: Sequence[Ask], *, keep_ids: bool = False, merge: Merge | None = None
 ) -> list[write.Outcome]:
     """Carries out writes that were taken apart, in one transaction; see `transaction`."""
-    await accept(server, asks)
+    asks = await accept(server, asks)
     outcomes, _ = await carry_out(server, asks, keep_ids, merge)
     return [outcomes[asked.at] for asked in asks]
 
 
-async def accept(server: Server, asks: Sequence[Ask]) -> None:
-    """Refuses entries whose resources are not valid."""
+async def accept(server: Server, asks: Sequence[Ask]) -> list[Ask]:
+    """Refuses entries whose resources are not valid; the others, with what is to be said of them.
+
+    Definitions of the Bundle count already: what claims a profile may come together with it.
+    """
+    beside = profiles.beside(server.release, [asked.resource for asked in asks if asked.resource])
+    accepted: list[Ask] = []
     for number, asked in enumerate(asks, 1):
+        notes: tuple[Issue, ...] = ()
         if asked.resource is not None:
             try:
-                await write.accept(server, asked.type, asked.resource)
+                notes = await write.accept(server, asked.type, asked.resource, beside)
                 if asked.method == "PUT" and asked.id is not None:
                     write.named(asked.type, asked.id, asked.resource)
             except FhirError as error:
@@ -73,6 +79,8 @@ async def accept(server: Server, asks: Sequence[Ask]) -> None:
             if number % 20 == 0:
                 # A large Bundle takes seconds to check: others are served in between.
                 await asyncio.sleep(0)
+        accepted.append(replace(asked, notes=notes) if notes else asked)
+    return accepted
 
 
 async def carry_out(
@@ -129,10 +137,10 @@ async def _steps(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) ->
                     steps.append(Step(asked.at, write.Remove(asked.type, id_, asked.expected)))
                     continue
                 if asked.change is not None:
-                    resource = await _change(server, asked, id_, asked.change, patched[asked.type, id_])
+                    resource, notes = await _change(server, asked, id_, asked.change, patched[asked.type, id_])
                 else:
-                    resource = rewrite(server.release, asked.resource or {}, places.links)
-                steps.append(Step(asked.at, write.Put(asked.type, id_, resource, asked.expected, fresh)))
+                    resource, notes = rewrite(server.release, asked.resource or {}, places.links), asked.notes
+                steps.append(Step(asked.at, write.Put(asked.type, id_, resource, asked.expected, fresh, notes)))
             case Kept() | Same():
                 pass
     return steps
@@ -152,14 +160,16 @@ async def _patched(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) 
     return found
 
 
-async def _change(server: Server, asked: Ask, id_: str, change: Change, before: Resource) -> Resource:
+async def _change(
+    server: Server, asked: Ask, id_: str, change: Change, before: Resource
+) -> tuple[Resource, tuple[Issue, ...]]:
     try:
         resource = change(before)
-        await write.accept(server, asked.type, resource)
+        notes = await write.accept(server, asked.type, resource)
         write.named(asked.type, id_, resource)
     except FhirError as error:
         raise inside(error, asked.where) from None
-    return resource
+    return resource, notes
 
 
 def _deleted(asked: Ask, number: int) -> write.Outcome:

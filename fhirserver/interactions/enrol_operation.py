@@ -34,8 +34,8 @@ async def _enroll(server: Server, call: Call, given: Arguments) -> Answer:
     )
     try:
         rules.refuse(rules.initial(asked.state, "ResearchSubject.progress"))
-        await write.accept(server, SUBJECT, subject)
-        operation = write.Put(SUBJECT, write.new_id(), subject, create_only=True)
+        found = await write.accept(server, SUBJECT, subject)
+        operation = write.Put(SUBJECT, write.new_id(), subject, create_only=True, notes=found)
         if call.within is not None:
             done = await write.apply_within(server, call.within, [operation], ())
         else:

@@ -5,7 +5,6 @@ https://hl7.org/fhir/R5/http.html#create, https://hl7.org/fhir/R5/http.html#upda
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,28 +13,31 @@ import uuid_utils
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Issue
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import enrol, integrity
+from fhirserver.interactions import enrol, integrity, profiles
+from fhirserver.interactions.apart import apart
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type
+from fhirserver.resources.subsets import refuse_subset
 from fhirserver.resources.validation import check
 from fhirserver.search.indexing import IndexEntry, entry
 from fhirserver.store.documents import Expected, Version, Written
 from fhirserver.store.documents import Put as Item
 from fhirserver.store.store import Tx
 
-LARGE = 2000
-"""Array items above which a resource is checked off the event loop, so that others are served meanwhile."""
-
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Writes a resource under an id; `create_only` when the id was just made, `expected` the version of If-Match."""
+    """Writes a resource under an id; `create_only` when the id was just made, `expected` the version of If-Match.
+
+    `notes` is what `accept` had to say of the resource.
+    """
 
     type: str
     id: str
     resource: Resource
     expected: Expected | None = None
     create_only: bool = False
+    notes: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +69,15 @@ def new_id() -> str:
 
 async def create(server: Server, type_: str, resource: Resource) -> Outcome:
     """Stores a new resource under a new id; an id in the body is ignored, as the specification says."""
-    await accept(server, type_, resource)
-    return (await apply(server, [Put(type_, new_id(), resource, create_only=True)]))[0]
+    notes = await accept(server, type_, resource)
+    return (await apply(server, [Put(type_, new_id(), resource, create_only=True, notes=notes)]))[0]
 
 
 async def update(server: Server, type_: str, id_: str, resource: Resource, expected: Expected | None = None) -> Outcome:
     """Stores the next version, or the first one under an id the client chose."""
     named(type_, id_, resource)
-    await accept(server, type_, resource)
-    return (await apply(server, [Put(type_, id_, resource, expected)]))[0]
+    notes = await accept(server, type_, resource)
+    return (await apply(server, [Put(type_, id_, resource, expected, notes=notes)]))[0]
 
 
 async def delete(server: Server, type_: str, id_: str, expected: Expected | None = None) -> Outcome:
@@ -99,8 +101,13 @@ def named(type_: str, id_: str, resource: Resource) -> None:
         )
 
 
-async def accept(server: Server, type_: str, resource: Resource) -> None:
-    """Refuses a resource of another type or one that is not valid."""
+async def accept(
+    server: Server, type_: str, resource: Resource, beside: profiles.Beside | None = None
+) -> tuple[Issue, ...]:
+    """Refuses a resource of another type, one that is not valid, and one that does not conform to what it claims.
+
+    The answer is what a client should know of a resource that is accepted. `beside` are definitions of its Bundle.
+    """
     known_type(server, type_)
     if type_ == "ResearchSubject":
         consent = resource.get("consent")
@@ -111,11 +118,10 @@ async def accept(server: Server, type_: str, resource: Resource) -> None:
             f"The URL is for {type_}, the body is a {resource['resourceType']}: send it to its own type.",
             expression=f"{resource['resourceType']}.resourceType",
         )
+    refuse_subset(resource)
     level = server.settings.validation
-    if sum(len(value) for value in resource.values() if isinstance(value, list)) > LARGE:
-        await asyncio.to_thread(check, server.release, resource, level)
-    else:
-        check(server.release, resource, level)
+    await apart(resource, check, server.release, resource, level)
+    return await profiles.check(server, resource, beside) if level == "strict" else ()
 
 
 def own_references(server: Server, references: Iterable[object]) -> None:
@@ -151,7 +157,7 @@ def governed(operation: Operation) -> bool:
 
 def _watched(server: Server, operation: Operation) -> bool:
     """Whether an operation needs a transaction, for rules or for references to see all it touches."""
-    if governed(operation):
+    if governed(operation) or profiles.defines(operation.type):
         return True
     if isinstance(operation, Put):
         return integrity.watches_writes(server.settings, operation.type)
@@ -160,7 +166,7 @@ def _watched(server: Server, operation: Operation) -> bool:
 
 async def rule_locks(server: Server, operations: Sequence[Operation]) -> list[str]:
     """Keys of what rules and references must see alone: taken before the transaction."""
-    keys: set[str] = set(_reference_locks(server, operations))
+    keys: set[str] = set(_open_locks(server, operations))
     ruled = [operation for operation in operations if governed(operation)]
     there = await server.store.read_many([(operation.type, operation.id) for operation in ruled])
     for operation in ruled:
@@ -169,10 +175,12 @@ async def rule_locks(server: Server, operations: Sequence[Operation]) -> list[st
     return sorted(keys)
 
 
-def _reference_locks(server: Server, operations: Sequence[Operation]) -> list[str]:
+def _open_locks(server: Server, operations: Sequence[Operation]) -> list[str]:
+    """Keys that the operations themselves name: of references, and of definitions."""
     removed = [(operation.type, operation.id) for operation in operations if isinstance(operation, Remove)]
     written = [operation.resource for operation in operations if isinstance(operation, Put)]
-    return integrity.locks(server, removed, written)
+    definitions = [profiles.LOCK] if any(profiles.defines(operation.type) for operation in operations) else []
+    return [*definitions, *integrity.locks(server, removed, written)]
 
 
 async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], locked: Sequence[str]) -> list[Outcome]:
@@ -185,9 +193,10 @@ async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], 
     for at, operation in enumerate(operations):
         if isinstance(operation, Remove) and not governed(operation):
             outcomes[at] = _removed(await tx.remove(operation.type, operation.id, expected=operation.expected))
-    items = [_item(server, operation) for at in plain if isinstance(operation := operations[at], Put)]
-    for at, written in zip(plain, await tx.put_many(items), strict=True):
-        outcomes[at] = Outcome(written.version, written.created, written.changed)
+    puts = [operation for at in plain if isinstance(operation := operations[at], Put)]
+    items = [_item(server, put) for put in puts]
+    for at, put, written in zip(plain, puts, await tx.put_many(items), strict=True):
+        outcomes[at] = Outcome(written.version, written.created, written.changed, put.notes)
     ruled = [at for at in range(len(operations)) if at not in outcomes]
     await _lock_late(server, tx, operations, ruled, locked)
     if len(ruled) > 1:
@@ -207,7 +216,7 @@ async def _lock_late(
     server: Server, tx: Tx, operations: Sequence[Operation], ruled: Sequence[int], locked: Sequence[str]
 ) -> None:
     """Locks what was not known before the transaction: ids that conditions and links between entries came to."""
-    keys = set(_reference_locks(server, operations))
+    keys = set(_open_locks(server, operations))
     for at in ruled:
         match operations[at]:
             case Put(resource=resource):
@@ -238,12 +247,12 @@ async def _ruled(server: Server, tx: Tx, operation: Operation) -> Outcome:
     if isinstance(operation, Remove):
         return _removed(await tx.remove(operation.type, operation.id, expected=operation.expected), warnings)
     written = (await tx.put_many([_item(server, operation)]))[0]
-    return Outcome(written.version, written.created, written.changed, warnings)
+    return Outcome(written.version, written.created, written.changed, (*operation.notes, *warnings))
 
 
 async def _alone(server: Server, operation: Operation) -> Outcome:
     match operation:
-        case Put(type_, id_, resource, expected, create_only):
+        case Put(type_, id_, resource, expected, create_only, notes):
             written = await server.store.put(
                 resource,
                 type=type_,
@@ -253,7 +262,7 @@ async def _alone(server: Server, operation: Operation) -> Outcome:
                 expected=expected,
                 create_only=create_only,
             )
-            return Outcome(written.version, written.created, written.changed)
+            return Outcome(written.version, written.created, written.changed, notes)
         case Remove(type_, id_, expected):
             return _removed(await server.store.remove(type_, id_, expected=expected))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from fhirserver.store import locks
 from fhirserver.store.context import Context
 
 CURSOR_KEY = "cursor-key"
@@ -31,3 +32,10 @@ async def secret(ctx: Context) -> bytes:
         )
         found = await ctx.db["meta"].find_one({"_id": CURSOR_KEY})
     return bytes(found["value"]) if found else b""
+
+
+async def turns(ctx: Context, key: str) -> int:
+    """How many transactions that locked `key` were committed; others that share its slot count too."""
+    with ctx.translated():
+        found = await ctx.locks.find_one({"_id": locks.slots([key])[0]}, {"n": 1}, session=ctx.session)
+    return int(found["n"]) if found else 0

@@ -219,6 +219,10 @@ class Store(Operations):
         """Notes for good that something was done."""
         await facts.mark(self._ctx, name)
 
+    async def turns(self, key: str) -> int:
+        """A number that grows with every committed transaction that locked `key`, and by chance with others too."""
+        return await facts.turns(self._ctx, key)
+
     async def secret(self) -> bytes:
         """A random key that all servers of this database share."""
         if self._secret is None:

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from fhirserver.errors import Severity
 from fhirserver.resources.bindings import binding
-from fhirserver.resources.findings import shown
+from fhirserver.resources.findings import Finding, Findings, shown
 from fhirserver.resources.profiles.codes import Codes
-from fhirserver.resources.profiles.run import Check, Flaw, Flaws, Item, Note, Notes, Run
+from fhirserver.resources.profiles.run import Check, Item, Note, Notes, Run
 from fhirserver.resources.profiles.snapshot import Node
 from fhirserver.resources.registry import Release, valueset
 
@@ -85,10 +85,9 @@ def _by_syntax(release: Release, node: Node, url: str, notes: Notes) -> list[Che
         notes.append(Note(node.path, f"The required binding to '{url}' is not checked: it is not loaded."))
         return []
 
-    def check(_run: Run, item: Item) -> Flaws | None:
+    def check(_run: Run, item: Item) -> Findings | None:
         one = checks.get(item.type)
-        found = one(item.value) if one else None
-        return [Flaw(path, code, sentence) for path, code, sentence in found] if found else None
+        return one(item.value) if one else None
 
     return [check]
 
@@ -131,15 +130,17 @@ def _bound(url: str, codes: Codes, strength: Strength) -> Check:
     few = [f"{system or 'any system'}: {', '.join(sorted(each))}" for system, each in codes.known.items()]
     remedy = "; ".join(few) if sum(map(len, codes.known.values())) <= 16 and few else "take one of its codes"
 
-    def check(run: Run, item: Item) -> Flaws | None:
+    def check(run: Run, item: Item) -> Findings | None:
         if severity == "warning" and not run.warnings:
             return None
         if member(codes, item) is not False:
             return None
         hint = f"{_said(item)} is not in the value set '{url}'"
         if severity == "warning":
-            return [Flaw("", "code-invalid", f"{hint}, which is to be used wherever it has a fitting code.", severity)]
-        return [Flaw("", "code-invalid", f"{hint}: {remedy}.", severity)]
+            return [
+                Finding("", "code-invalid", f"{hint}, which is to be used wherever it has a fitting code.", severity)
+            ]
+        return [Finding("", "code-invalid", f"{hint}: {remedy}.", severity)]
 
     return check
 

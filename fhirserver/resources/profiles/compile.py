@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fhirserver.resources.findings import Finding, Findings, below
 from fhirserver.resources.profiles import coded, constraints, discriminators, types, values
 from fhirserver.resources.profiles.codes import Codes
 from fhirserver.resources.profiles.discriminators import Matcher, Sources
 from fhirserver.resources.profiles.reading import Reader, reader
-from fhirserver.resources.profiles.run import Check, Flaw, Flaws, Item, Member, Note, Notes, Run, below, together
+from fhirserver.resources.profiles.run import Check, Item, Member, Note, Notes, Run, together
 from fhirserver.resources.profiles.slicing import Group, Rules, Slice
 from fhirserver.resources.profiles.snapshot import Node
 from fhirserver.resources.registry import Element, Release, structure
 
 _ANY = frozenset({"Resource", "DomainResource"})
 
-Counted = Callable[[Run, Sequence[Item]], Flaws | None]
+Counted = Callable[[Run, Sequence[Item]], Findings | None]
 """Looks at all occurrences of an element together."""
 
 
@@ -47,6 +48,8 @@ class Compiler:
         self._find_root = root
         self._codes = codes
         self._places: dict[Node, Place] = {}
+        self._checks: dict[Node, Check | None] = {}
+        self._foreign: set[Node] = set()
 
     def compile(self, root: Node, type_: str) -> Check | None:
         """The check of a whole profile of a type."""
@@ -71,10 +74,19 @@ class Compiler:
             return None
         if found[0] not in self._places:
             self._settle(found[0], Place(found[1]))
+            self._foreign.update(found[0].walk())
         return found[0]
 
     def _check(self, node: Node) -> Check | None:
-        """The check of one occurrence."""
+        """The check of one occurrence; what is not checked of another profile's nodes is not said here."""
+        if node not in self._checks:
+            kept = list(self.notes)
+            self._checks[node] = self._made(node)
+            if node in self._foreign:
+                self.notes[:] = kept
+        return self._checks[node]
+
+    def _made(self, node: Node) -> Check | None:
         place = self._places[node]
         own = place.element.valueset if place.element else None
         checks = values.rules(node, self.notes)
@@ -96,13 +108,13 @@ class Compiler:
             self.notes.append(Note(node.path, said))
             return None
         elements = [found.elements[each] for each in found.choices.get(name, (name,))]
-        parts: list[Counted] = []
+        parts = [_each(check) for check in (self._allowed(node, elements), self._check(node)) if check is not None]
+        always: list[Counted] = []
         if (counted := _counted(node, name, elements)) is not None:
-            parts.append(counted)
-        parts += [_each(check) for check in (self._allowed(node, elements), self._check(node)) if check is not None]
+            always.append(counted)
         if node.slices and (group := self._group(node, node.slices)) is not None:
-            parts.append(group.flaws)
-        return _member(read, parts) if parts else None
+            (always if group.needs_some else parts).append(group.flaws)
+        return _member(read, always, parts) if always or parts else None
 
     def _allowed(self, node: Node, elements: Sequence[Element]) -> Check | None:
         """The check of a choice's types, or of the types of a resource."""
@@ -113,14 +125,14 @@ class Compiler:
         if base & _ANY:
             release = self.release
 
-            def check_resource(_run: Run, item: Item) -> Flaws | None:
+            def check_resource(_run: Run, item: Item) -> Findings | None:
                 return None if any(types.is_a(release, item.type, code) for code in codes) else _type_flaw(item, codes)
 
             return check_resource
         if len(elements) == 1 or base <= codes:
             return None
 
-        def check(_run: Run, item: Item) -> Flaws | None:
+        def check(_run: Run, item: Item) -> Findings | None:
             return None if item.type in codes else _type_flaw(item, codes)
 
         return check
@@ -157,15 +169,8 @@ class Compiler:
             by = [{"type": "value", "path": "url"}]
         if not by:
             self.notes.append(Note(head.path, "The slicing has no discriminator: what fits a slice is taken for it."))
-            return discriminators.by_content(self._quietly(node))
-        return discriminators.matcher(Sources(self._profile, self._root, self._codes, self._quietly), node, by)
-
-    def _quietly(self, node: Node) -> Check | None:
-        """A check that only tells slices apart: what it does not check is said elsewhere."""
-        kept = list(self.notes)
-        made = self._check(node)
-        self.notes[:] = kept
-        return made
+            return discriminators.by_content(self._check(node))
+        return discriminators.matcher(Sources(self._profile, self._root, self._codes, self._check), node, by)
 
 
 def _always(_run: Run, _item: Item) -> bool:
@@ -195,13 +200,13 @@ def _inner(release: Release, node: Node, elements: Sequence[Element]) -> str:
     return _only_type(release, node) or ("DomainResource" if any(e.type in _ANY for e in elements) else "Element")
 
 
-def _type_flaw(item: Item, codes: set[str]) -> Flaws:
-    return [Flaw("", "value", f"A {item.type} stands here: the profile allows {' or '.join(sorted(codes))}.")]
+def _type_flaw(item: Item, codes: set[str]) -> Findings:
+    return [Finding("", "value", f"A {item.type} stands here: the profile allows {' or '.join(sorted(codes))}.")]
 
 
 def _each(check: Check) -> Counted:
-    def flaws(run: Run, items: Sequence[Item]) -> Flaws | None:
-        found: Flaws | None = None
+    def flaws(run: Run, items: Sequence[Item]) -> Findings | None:
+        found: Findings | None = None
         for item in items:
             if (bad := check(run, item)) is not None:
                 found = (found or []) + below(item.step, bad)
@@ -219,15 +224,15 @@ def _counted(node: Node, name: str, elements: Sequence[Element]) -> Counted | No
     if not least and most is None:
         return None
 
-    def flaws(_run: Run, items: Sequence[Item]) -> Flaws | None:
+    def flaws(_run: Run, items: Sequence[Item]) -> Findings | None:
         count = len(items)
         if count < least:
             said = f"The profile needs at least {least} of '{name}' here, and there {_are(count)}: add it."
-            return [Flaw(f".{name}", "required", said)]
+            return [Finding(f".{name}", "required", said)]
         if most is not None and count > most:
             allowed = f"at most {most} of" if most else "no"
             said = f"The profile allows {allowed} '{name}' here, and there {_are(count)}: take it out."
-            return [Flaw(f".{name}", "invalid", said)]
+            return [Finding(f".{name}", "invalid", said)]
         return None
 
     return flaws
@@ -237,13 +242,14 @@ def _are(count: int) -> str:
     return "is none" if not count else "is 1" if count == 1 else f"are {count}"
 
 
-def _member(read: Reader, parts: Sequence[Counted]) -> Member:
-    each = tuple(parts)
+def _member(read: Reader, always: Sequence[Counted], parts: Sequence[Counted]) -> Member:
+    """The check of an element: `always` also where it is absent, `parts` of what there is."""
+    each, every = tuple(always), (*always, *parts)
 
-    def check(run: Run, item: Item) -> Flaws | None:
+    def check(run: Run, item: Item) -> Findings | None:
         items = read(item.content)
-        found: Flaws | None = None
-        for part in each:
+        found: Findings | None = None
+        for part in every if items else each:
             if (bad := part(run, items)) is not None:
                 found = (found or []) + bad
         return found

@@ -10,8 +10,9 @@ from typing import Any
 
 from fhirserver.errors import Severity
 from fhirserver.resources.fhirpath import NotUnderstood
+from fhirserver.resources.findings import Finding, Findings
 from fhirserver.resources.profiles.expressions import expression
-from fhirserver.resources.profiles.run import Check, Flaw, Flaws, Item, Note, Notes, Run
+from fhirserver.resources.profiles.run import Check, Item, Note, Notes, Run
 from fhirserver.resources.profiles.snapshot import Node
 from fhirserver.resources.profiles.types import is_base
 from fhirserver.resources.registry import Release
@@ -49,9 +50,9 @@ def _constraint(release: Release, node: Node, row: Mapping[str, Any], notes: Not
         return None
     human = str(row.get("human", text)).strip().rstrip(".")
 
-    def check(run: Run, item: Item) -> Flaws | None:
+    def check(run: Run, item: Item) -> Findings | None:
         if (severity == "warning" and not run.warnings) or holds(run, item) is not False:
             return None
-        return [Flaw("", "invariant", f"{human}.", severity, key)]
+        return [Finding("", "invariant", f"{human}.", severity, key)]
 
     return check

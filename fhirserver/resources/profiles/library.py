@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from fhirserver.fhirjson import Resource
 from fhirserver.resources import fhirpath
 from fhirserver.resources.fhirpath import HOST, Host
+from fhirserver.resources.findings import Findings
 from fhirserver.resources.profiles.codes import Terms
 from fhirserver.resources.profiles.compile import Compiler
 from fhirserver.resources.profiles.profile import Profile
-from fhirserver.resources.profiles.run import Flaws, Item, Note, Notes, Run
+from fhirserver.resources.profiles.run import Item, Note, Notes, Run
 from fhirserver.resources.profiles.snapshot import HL7, Node, tree
 from fhirserver.resources.registry import Release
 
@@ -42,11 +43,16 @@ class Library:
         self._trees: dict[str, _Tree | None] = {}
         self._terms = Terms(lambda url: self.find("ValueSet", url), lambda url: self.find("CodeSystem", url))
         self._host = Host(self._member, self._conforms)
-        for resource in (*_OWN, *resources):
+        self.add((*_OWN, *resources))
+
+    def add(self, resources: Iterable[Resource]) -> None:
+        """Takes more definitions; those that refer to them must not have been compiled yet."""
+        for resource in resources:
             url, version = resource.get("url"), resource.get("version")
             if isinstance(url, str):
-                key = version if isinstance(version, str) else ""
-                self._by_url.setdefault((resource["resourceType"], url), {})[key] = resource
+                name, key = (resource["resourceType"], url), version if isinstance(version, str) else ""
+                # A new table each time: another thread may be looking at the old one.
+                self._by_url[name] = {**self._by_url.get(name, {}), key: resource}
 
     def find(self, type_: str, canonical: str) -> Resource | None:
         """The resource of a canonical: of that version if it names one, else of the newest."""
@@ -60,12 +66,19 @@ class Library:
         """The compiled profile; None when it is not loaded."""
         if canonical not in self._profiles:
             definition = self.find("StructureDefinition", canonical)
-            self._profiles[canonical] = self._compiled(canonical, definition) if definition else None
+            self._profiles[canonical] = self._made(canonical, definition) if definition else None
         return self._profiles[canonical]
 
-    def _compiled(self, canonical: str, definition: Resource) -> Profile:
+    def _made(self, canonical: str, definition: Resource) -> Profile:
         url, version = str(definition["url"]), definition.get("version")
         named = f"{url}|{version}" if version else url
+        try:
+            return self._compiled(canonical, definition, named)
+        except RecursionError:
+            type_ = _type(definition)
+            return Profile(self.release, named, type_, None, (Note(type_, "It is nested too deeply to be read."),))
+
+    def _compiled(self, canonical: str, definition: Resource, named: str) -> Profile:
         type_ = _type(definition)
         if definition.get("derivation") != "constraint":
             note = Note(type_, "It describes a type and is no profile of one: nothing of it is checked.")
@@ -127,7 +140,7 @@ class Later:
     canonical: str
     type: str
 
-    def flaws(self, run: Run, item: Item) -> Flaws | None:
+    def flaws(self, run: Run, item: Item) -> Findings | None:
         """What of the item does not conform; see `Profile.flaws`."""
         found = self.library.profile(self.canonical)
         return found.flaws(run, item) if found else None

@@ -9,23 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from fhirserver.errors import Severity
 from fhirserver.fhirjson import Resource, literal
 from fhirserver.resources.fhirpath import HOST, Host
+from fhirserver.resources.findings import Findings
 from fhirserver.resources.registry import Release
-
-
-class Flaw(NamedTuple):
-    """What does not conform: a path below the checked item, an issue code, a sentence, and the rule's key if any."""
-
-    path: str
-    code: str
-    sentence: str
-    severity: Severity = "error"
-    rule: str | None = None
-
-
-Flaws = list[Flaw]
 
 
 class Note(NamedTuple):
@@ -62,7 +49,7 @@ class Run:
     """One check: `resource` is the one that holds the item, `root` the one that contains that, if any.
 
     `entries` are the resources of a Bundle by fullUrl, `active` the checks that are under way, for references may
-    lead back to where they came from.
+    lead back to where they came from. `seen` holds what was found of a JSON object already, by whoever asked.
     """
 
     release: Release
@@ -72,6 +59,7 @@ class Run:
     entries: Mapping[str, Resource] = field(default_factory=dict)
     host: Host = HOST
     active: frozenset[tuple[int, str]] = frozenset()
+    seen: dict[tuple[int, object], Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, release: Release, resource: Resource, warnings: bool = False, host: Host = HOST) -> Run:
@@ -117,16 +105,11 @@ def _entries(resource: Resource) -> dict[str, Resource]:
     return found
 
 
-Check = Callable[[Run, Item], Flaws | None]
+Check = Callable[[Run, Item], Findings | None]
 """Looks at one item; None when it conforms."""
 
-Member = Callable[[Run, Item], Flaws | None]
+Member = Callable[[Run, Item], Findings | None]
 """Looks at all occurrences of one child of an item."""
-
-
-def below(step: str, flaws: Flaws) -> Flaws:
-    """The same flaws, one level up."""
-    return [flaw._replace(path=step + flaw.path) for flaw in flaws]
 
 
 def together(checks: list[Check]) -> Check | None:
@@ -135,8 +118,8 @@ def together(checks: list[Check]) -> Check | None:
         return checks[0] if checks else None
     each = tuple(checks)
 
-    def check(run: Run, item: Item) -> Flaws | None:
-        flaws: Flaws | None = None
+    def check(run: Run, item: Item) -> Findings | None:
+        flaws: Findings | None = None
         for one in each:
             if (found := one(run, item)) is not None:
                 flaws = found if flaws is None else flaws + found

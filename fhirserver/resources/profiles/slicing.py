@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fhirserver.resources.findings import Finding, Findings, below
 from fhirserver.resources.profiles.discriminators import Matcher
-from fhirserver.resources.profiles.run import Check, Flaw, Flaws, Item, Run, below
+from fhirserver.resources.profiles.run import Check, Item, Run
 
 Rules = Literal["open", "closed", "openAtEnd"]
 
@@ -38,11 +39,16 @@ class Group:
     ordered: bool
     by_position: bool = False
 
-    def flaws(self, run: Run, items: Sequence[Item]) -> Flaws | None:
+    @property
+    def needs_some(self) -> bool:
+        """Whether a slice must be there."""
+        return any(one.min for one in self.slices)
+
+    def flaws(self, run: Run, items: Sequence[Item]) -> Findings | None:
         """What is wrong with the occurrences of the element."""
         places = self._by_position(items) if self.by_position else [self._place(run, item) for item in items]
         doubtful = sum(place is None for place in places)
-        found: Flaws = []
+        found: Findings = []
         for at, one in enumerate(self.slices):
             own = [item for item, place in zip(items, places, strict=True) if place == at]
             found += self._counted(one, len(own), doubtful)
@@ -75,40 +81,40 @@ class Group:
             places += [at] * (left if one.max is None else min(left, one.max))
         return places + [-1] * (len(items) - len(places))
 
-    def _counted(self, one: Slice, count: int, doubtful: int) -> Flaws:
+    def _counted(self, one: Slice, count: int, doubtful: int) -> Findings:
         if count + doubtful < one.min:
             said = f"'{self.element}' needs at least {one.min} of its slice '{one.name}', and has {count}: add it."
-            return [Flaw(self.step, "required", said)]
+            return [Finding(self.step, "required", said)]
         if one.max is not None and count > one.max:
             at_most = f"at most {one.max}" if one.max else "none"
             said = f"'{self.element}' takes {at_most} of its slice '{one.name}', and has {count}: take it out."
-            return [Flaw(self.step, "invalid", said)]
+            return [Finding(self.step, "invalid", said)]
         return []
 
-    def _outside(self, items: Sequence[Item], places: Sequence[int | None]) -> Flaws:
+    def _outside(self, items: Sequence[Item], places: Sequence[int | None]) -> Findings:
         if self.rules == "open":
             return []
         last = max((at for at, place in enumerate(places) if place is not None and place >= 0), default=-1)
         names = ", ".join(f"'{one.name}'" for one in self.slices)
-        found: Flaws = []
+        found: Findings = []
         for at, (item, place) in enumerate(zip(items, places, strict=True)):
             if place != -1:
                 continue
             if self.rules == "closed":
                 said = f"This is none of the slices of '{self.element}', which is closed: it takes {names} only."
-                found.append(Flaw(item.step, "invalid", said))
+                found.append(Finding(item.step, "invalid", said))
             elif at < last:
                 said = f"This is none of the slices {names}: of '{self.element}' others come at the end."
-                found.append(Flaw(item.step, "invalid", said))
+                found.append(Finding(item.step, "invalid", said))
         return found
 
-    def _order(self, items: Sequence[Item], places: Sequence[int | None]) -> Flaws:
+    def _order(self, items: Sequence[Item], places: Sequence[int | None]) -> Findings:
         highest = -1
         for item, place in zip(items, places, strict=True):
             if place is None or place < 0:
                 continue
             if place < highest:
                 names = f"'{self.slices[place].name}' comes before '{self.slices[highest].name}'"
-                return [Flaw(item.step, "invalid", f"The slices of '{self.element}' are ordered: {names}.")]
+                return [Finding(item.step, "invalid", f"The slices of '{self.element}' are ordered: {names}.")]
             highest = place
         return []

@@ -94,11 +94,11 @@ def tree(release: Release, definition: Resource, notes: Notes) -> Node | None:
         if root is None:
             root = open_[path] = Node(path, path, row)
             continue
-        parent_path, _, name = path.rpartition(".")
-        parent = open_.get(parent_path)
-        if parent is None:
-            notes.append(Note(path, "The element has no parent in the snapshot: what is said of it is not checked."))
+        if not path.startswith(f"{root.path}."):
+            notes.append(Note(root.path, f"The element '{path}' is none of {root.path}: it is not checked."))
             continue
+        parent = _parent(release, path, open_)
+        name = path.rpartition(".")[2]
         name, slice_ = _named(release, parent, name, row.get("sliceName"))
         node = Node(path, name, row, slice_)
         _place(parent, node)
@@ -106,6 +106,17 @@ def tree(release: Release, definition: Resource, notes: Notes) -> Node | None:
             del open_[known]
         open_[path] = node
     return root
+
+
+def _parent(release: Release, path: str, open_: dict[str, Node]) -> Node:
+    """The parent of a path; one that the snapshot leaves out says nothing of itself."""
+    above = path.rpartition(".")[0]
+    if above not in open_:
+        holder = _parent(release, above, open_)
+        name, slice_ = _named(release, holder, above.rpartition(".")[2], None)
+        open_[above] = Node(above, name, {"path": above}, slice_)
+        _place(holder, open_[above])
+    return open_[above]
 
 
 def _named(release: Release, parent: Node, name: str, slice_: str | None) -> tuple[str, str | None]:

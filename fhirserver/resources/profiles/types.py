@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from fhirserver.resources.profiles.run import Check, Flaw, Flaws, Item, Note, Notes, Run, together
+from fhirserver.resources.findings import Finding, Findings
+from fhirserver.resources.profiles.run import Check, Item, Note, Notes, Run, together
 from fhirserver.resources.profiles.snapshot import HL7, Node, Type
 from fhirserver.resources.reference_targets import codeable_reference, named_type, reference
 from fhirserver.resources.registry import Release, resource_types, structure
@@ -23,7 +24,7 @@ class Applied(Protocol):
     def type(self) -> str:
         """The type that it is a profile of."""
 
-    def flaws(self, run: Run, item: Item) -> Flaws | None:
+    def flaws(self, run: Run, item: Item) -> Findings | None:
         """What of the item does not conform."""
 
 
@@ -63,7 +64,7 @@ def rules(release: Release, node: Node, find: Find, notes: Notes) -> list[Check]
     each = {code: checks[0] if len(checks) == 1 else either(checks) for code, checks in by_type.items()}
     anything = each.get("Resource")
 
-    def check(run: Run, item: Item) -> Flaws | None:
+    def check(run: Run, item: Item) -> Findings | None:
         one = each.get(item.type) or anything
         return one(run, item) if one else None
 
@@ -93,8 +94,8 @@ def either(checks: Iterable[Check]) -> Check:
     if len(each) == 1:
         return each[0]
 
-    def check(run: Run, item: Item) -> Flaws | None:
-        least: Flaws | None = None
+    def check(run: Run, item: Item) -> Findings | None:
+        least: Findings | None = None
         for one in each:
             flaws = one(run, item)
             if not flaws or all(flaw.severity != "error" for flaw in flaws):
@@ -107,11 +108,11 @@ def either(checks: Iterable[Check]) -> Check:
 
 
 def _resource(release: Release, name: str) -> Check:
-    def check(_run: Run, item: Item) -> Flaws | None:
+    def check(_run: Run, item: Item) -> Findings | None:
         kind = item.content.get("resourceType")
         if isinstance(kind, str) and is_a(release, kind, name):
             return None
-        return [Flaw("", "value", f"A {kind} stands here: the profile allows a {name}.")]
+        return [Finding("", "value", f"A {kind} stands here: the profile allows a {name}.")]
 
     return check
 
@@ -123,9 +124,8 @@ def _references(release: Release, node: Node, type_: Type, find: Find, notes: No
         make = reference if type_.code == "Reference" else codeable_reference
         looked = make(release, allowed)
 
-        def check_type(_run: Run, item: Item) -> Flaws | None:
-            found = looked(item.value)
-            return [Flaw(path, code, sentence) for path, code, sentence in found] if found else None
+        def check_type(_run: Run, item: Item) -> Findings | None:
+            return looked(item.value)
 
         checks.append(check_type)
     if profiles:
@@ -190,13 +190,13 @@ def referred_type(run: Run, item: Item) -> str | None:
 def _target(code: str, conforms: Check) -> Check:
     step = ".reference" if code == "Reference" else ".reference.reference"
 
-    def check(run: Run, item: Item) -> Flaws | None:
+    def check(run: Run, item: Item) -> Findings | None:
         inner = resolved(run, item)
         flaws = conforms(run, inner) if inner else None
         if not flaws:
             return None
         said = "; ".join(f"{flaw.path.lstrip('.')} {flaw.sentence}".strip() for flaw in flaws[:3])
-        return [Flaw(step, "value", f"The resource that is referred to does not conform: {said}")]
+        return [Finding(step, "value", f"The resource that is referred to does not conform: {said}")]
 
     return check
 
@@ -206,21 +206,21 @@ def _form(type_: Type) -> Check:
     inside = {"contained"} <= type_.aggregation
     outside = not type_.aggregation or bool(type_.aggregation & {"referenced", "bundled"})
 
-    def check(_run: Run, item: Item) -> Flaws | None:
+    def check(_run: Run, item: Item) -> Findings | None:
         text = _said(item)
         if text is None:
             return None
         if text.startswith("#"):
             if outside and type_.aggregation and not inside:
-                return [Flaw(".reference", "value", "The profile allows no reference to a contained resource here.")]
+                return [Finding(".reference", "value", "The profile allows no reference to a contained resource here.")]
             return None
         if not outside:
-            return [Flaw(".reference", "value", "The profile asks for a reference to a contained resource here.")]
+            return [Finding(".reference", "value", "The profile asks for a reference to a contained resource here.")]
         versioned = "/_history/" in text
         if type_.versioning == "specific" and not versioned:
-            return [Flaw(".reference", "value", "The profile asks for the version too: Type/id/_history/version.")]
+            return [Finding(".reference", "value", "The profile asks for the version too: Type/id/_history/version.")]
         if type_.versioning == "independent" and versioned:
-            return [Flaw(".reference", "value", "The profile asks for a reference without a version here.")]
+            return [Finding(".reference", "value", "The profile asks for a reference without a version here.")]
         return None
 
     return check

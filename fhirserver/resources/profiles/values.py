@@ -11,8 +11,8 @@ from typing import Any
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest
-from fhirserver.resources.findings import shown
-from fhirserver.resources.profiles.run import Check, Flaw, Flaws, Item, Note, Notes, Run
+from fhirserver.resources.findings import Finding, Findings, shown
+from fhirserver.resources.profiles.run import Check, Item, Note, Notes, Run
 from fhirserver.resources.profiles.snapshot import Node
 
 _DATES = frozenset({"date", "dateTime", "instant"})
@@ -73,11 +73,11 @@ def _demanded(wanted: Any, compare: Callable[[Any, Any], bool]) -> Check:
     quoted = said if len(said) <= 200 else f"{said[:200]}…"
     remedy = f"{'exactly' if exactly else 'at least'} {quoted!r} goes here"
 
-    def check(_run: Run, item: Item) -> Flaws | None:
+    def check(_run: Run, item: Item) -> Findings | None:
         value = item.value
         if compare(value, wanted) or (value is None and not exactly):
             return None
-        return [Flaw("", "value", f"{shown(value)} is not what the profile fixes: {remedy}.")]
+        return [Finding("", "value", f"{shown(value)} is not what the profile fixes: {remedy}.")]
 
     return check
 
@@ -85,19 +85,19 @@ def _demanded(wanted: Any, compare: Callable[[Any, Any], bool]) -> Check:
 def _valued(instead: frozenset[str]) -> Check:
     remedy = f"{_PRESENT}, or one of the extensions {', '.join(sorted(instead))}" if instead else _PRESENT
 
-    def check(_run: Run, item: Item) -> Flaws | None:
+    def check(_run: Run, item: Item) -> Findings | None:
         if item.value is not None:
             return None
         given = {one.get("url") for one in item.content.get("extension", ())}
-        return None if given & instead else [Flaw("", "required", f"The value is missing: {remedy}.")]
+        return None if given & instead else [Finding("", "required", f"The value is missing: {remedy}.")]
 
     return check
 
 
 def _short(most: int) -> Check:
-    def check(_run: Run, item: Item) -> Flaws | None:
+    def check(_run: Run, item: Item) -> Findings | None:
         if type(item.value) is str and len(item.value) > most:
-            return [Flaw("", "too-long", f"The text has {len(item.value)} characters: {most} are allowed here.")]
+            return [Finding("", "too-long", f"The text has {len(item.value)} characters: {most} are allowed here.")]
         return None
 
     return check
@@ -123,9 +123,9 @@ def _bounded(node: Node, type_: str, bound: Any, sign: int, notes: Notes) -> lis
     said = bound if isinstance(bound, str) else fhirjson.dumps(bound).decode()
     limit = f"at {'least' if sign > 0 else 'most'} {said}"
 
-    def check(_run: Run, item: Item) -> Flaws | None:
+    def check(_run: Run, item: Item) -> Findings | None:
         if outside(item.value):
-            return [Flaw("", "value", f"{shown(item.value)} is outside the profile's bounds: it is {limit} here.")]
+            return [Finding("", "value", f"{shown(item.value)} is outside the profile's bounds: it is {limit} here.")]
         return None
 
     return [check]

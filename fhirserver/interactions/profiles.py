@@ -1,0 +1,208 @@
+"""Profiles that are stored here: finding them by canonical, and holding resources to those that they claim.
+
+https://hl7.org/fhir/R5/profiling.html#resources. What was compiled is kept until a definition is written, which every
+process of the server sees by one look-up: writes of definitions lock one key, and the count of its turns is the state
+of them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from fhirserver import fhirjson
+from fhirserver.errors import Issue, Unprocessable
+from fhirserver.fhirjson import Resource
+from fhirserver.interactions.apart import apart
+from fhirserver.interactions.server import Server
+from fhirserver.resources.profiles.library import Library
+from fhirserver.resources.profiles.needs import KINDS, Kind, Need, needs
+from fhirserver.resources.profiles.slim import slim
+from fhirserver.resources.profiles.types import base_type, is_a, is_base
+from fhirserver.resources.registry import Release
+from fhirserver.resources.validation import validate
+from fhirserver.search.kinds import uri
+from fhirserver.store.documents import Query
+from fhirserver.store.store import Store
+
+LOCK = "definitions"
+"""What the writes of definitions lock."""
+
+_AT_ONCE = 200
+"""Canonicals that one search asks for."""
+_DEEPEST = 40
+"""Steps from a profile to what it refers to by way of others."""
+_MOST = 10_000
+"""Canonicals that are remembered; clients may claim any number of profiles."""
+
+
+def defines(type_: str) -> bool:
+    """Whether resources of this type are what profiles are made of."""
+    return type_ in KINDS
+
+
+@dataclass(slots=True)
+class Definitions:
+    """What is known of the stored definitions as they were at one count of turns."""
+
+    turns: int
+    library: Library
+    asked: set[Need] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Beside:
+    """Definitions that come together with the resources that claim them, in one Bundle: they count as stored."""
+
+    resources: tuple[Resource, ...]
+    known: Definitions | None = None
+
+
+def beside(release: Release, resources: Iterable[Resource]) -> Beside | None:
+    """The definitions among the resources of a Bundle that may be read already; None when there are none."""
+    found = tuple(
+        each
+        for each in resources
+        if defines(str(each.get("resourceType"))) and not validate(release, each, level="structure")
+    )
+    return Beside(found) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A profile that a resource says it conforms to; `place` is its FHIRPath, `inside` that it is contained."""
+
+    canonical: str
+    resource: Resource
+    place: str
+    inside: bool = False
+
+
+_KNOWN: WeakKeyDictionary[Store, dict[Release, Definitions]] = WeakKeyDictionary()
+
+
+async def library(server: Server, canonicals: Iterable[str], beside: Beside | None = None) -> Library:
+    """A library that has the profiles of these canonicals, as far as they are stored, and all that they refer to."""
+    wanted: set[Need] = {("StructureDefinition", canonical.partition("|")[0]) for canonical in canonicals}
+    known = await _definitions(server, beside)
+    for _ in range(_DEEPEST):
+        missing = wanted - known.asked
+        if not missing:
+            break
+        found = await _load(server, missing)
+        if beside is not None:
+            found += [slim(each) for each in beside.resources if (each["resourceType"], each.get("url")) in missing]
+        known.library.add(found)
+        known.asked |= missing
+        wanted = {
+            (kind, canonical.partition("|")[0]) for each in found for kind, canonical in needs(server.release, each)
+        }
+    return known.library
+
+
+async def _definitions(server: Server, beside: Beside | None) -> Definitions:
+    """What is known so far; for a Bundle with definitions of its own, what is known in that Bundle alone."""
+    if beside is not None:
+        if beside.known is None:
+            beside.known = Definitions(0, Library(server.release))
+        return beside.known
+    turns = await server.store.turns(LOCK)
+    releases = _KNOWN.setdefault(server.store, {})
+    known = releases.get(server.release)
+    if known is None or known.turns != turns or len(known.asked) > _MOST:
+        known = releases[server.release] = Definitions(turns, Library(server.release))
+    return known
+
+
+async def _load(server: Server, wanted: Iterable[Need]) -> list[Resource]:
+    """The stored definitions of these canonicals in all their versions, the last written last."""
+    found = []
+    for kind in KINDS:
+        urls = sorted(canonical for each, canonical in wanted if each == kind)
+        for start in range(0, len(urls), _AT_ONCE):
+            found += await _find(server, kind, urls[start : start + _AT_ONCE])
+    return found
+
+
+async def _find(server: Server, kind: Kind, urls: Sequence[str]) -> list[Resource]:
+    where = uri.to_mongo("url", uri.Uri(tuple(urls)))
+    query = Query(where, (("at", 1),), _AT_ONCE)
+    found = []
+    while True:
+        page = await server.store.find(kind, query)
+        ours = [version for version in page.items if version.release == server.release and not version.gone]
+        found += [slim(fhirjson.loads(version.body)) for version in ours]
+        if not page.more:
+            return found
+        query = Query(where, query.sort, _AT_ONCE, page.last)
+
+
+def claims(resource: Resource) -> Iterator[Claim]:
+    """What a valid resource claims, and what those that it contains or bundles claim."""
+    kind = resource["resourceType"]
+    yield from _own(resource, kind, False)
+    for at, inner in enumerate(resource.get("contained", ())):
+        yield from _own(inner, f"{kind}.contained[{at}]", True)
+    if kind == "Bundle":
+        for at, entry in enumerate(resource.get("entry", ())):
+            if "resource" in entry:
+                for claim in claims(entry["resource"]):
+                    place = f"Bundle.entry[{at}].resource{claim.place.removeprefix(entry['resource']['resourceType'])}"
+                    yield Claim(claim.canonical, claim.resource, place, claim.inside)
+
+
+def _own(resource: Resource, place: str, inside: bool) -> Iterator[Claim]:
+    for canonical in resource.get("meta", {}).get("profile", ()):
+        if isinstance(canonical, str):
+            yield Claim(canonical, resource, place, inside)
+
+
+async def judge(
+    server: Server, resource: Resource, found: Sequence[Claim], *, warnings: bool = False, beside: Beside | None = None
+) -> list[Issue]:
+    """What of a valid resource does not conform to the profiles that it claims, and which of these are not known.
+
+    `warnings` adds what should be rather than must be, and what of the profiles is not checked.
+    """
+    if not found:
+        return []
+    asked = [claim.canonical for claim in found if not is_base(server.release, claim.canonical)]
+    known = await library(server, asked, beside) if asked else Library(server.release)
+    return await apart(resource, _judged, known, resource, found, warnings)
+
+
+def _judged(known: Library, resource: Resource, found: Sequence[Claim], warnings: bool) -> list[Issue]:
+    issues: list[Issue] = []
+    for claim in found:
+        issues += _one(known, resource, claim, warnings)
+    return issues
+
+
+def _one(known: Library, resource: Resource, claim: Claim, warnings: bool) -> list[Issue]:
+    kind = claim.resource["resourceType"]
+    if is_base(known.release, claim.canonical):
+        name = str(base_type(claim.canonical))
+        if is_a(known.release, kind, name):
+            return []
+        said = f"'{claim.canonical}' is the definition of {name}, and this is a {kind}: claim what it is."
+        return [Issue("error", "value", said, (f"{claim.place}.meta.profile",))]
+    profile = known.profile(claim.canonical)
+    if profile is None:
+        said = f"The profile '{claim.canonical}' is not known here, so it was not checked: store it to have it checked."
+        return [Issue("information", "not-found", said, (f"{claim.place}.meta.profile",), "unknown-profile")]
+    root = resource if claim.inside else None
+    issues = profile.issues(claim.resource, warnings=warnings, at=claim.place, root=root)
+    if warnings or profile.check is None:
+        issues += profile.notes(claim.resource, at=claim.place)
+    return issues
+
+
+async def check(server: Server, resource: Resource, beside: Beside | None = None) -> tuple[Issue, ...]:
+    """Refuses a valid resource that does not conform to what it claims; what could not be checked is the answer."""
+    found = list(claims(resource))
+    issues = await judge(server, resource, found, beside=beside)
+    errors = [issue for issue in issues if issue.severity == "error"]
+    if errors:
+        raise Unprocessable(errors)
+    return tuple(issues)
