@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from fhirserver.resources.containment import QUICK
 from fhirserver.resources.fhirpath.conditions import condition
 from fhirserver.resources.fhirpath.environment import Place
 from fhirserver.resources.fhirpath.guards import guard
@@ -75,7 +76,14 @@ def rules_of_element(release: Release, path: str, type_: str, *, warnings: bool)
 
 def _rule(release: Release, type_: str, invariant: Invariant) -> Rule:
     tree = parse(invariant.expression)
-    return Rule(invariant, condition(release, type_, tree), guard(release, type_, tree))
+    met, quick = condition(release, type_, tree), QUICK.get(invariant.key)
+    if quick is not None:
+        met = _either(quick, met)
+    return Rule(invariant, met, guard(release, type_, tree))
+
+
+def _either(quick: Condition, slow: Condition) -> Condition:
+    return lambda value, place: quick(value, place) or slow(value, place)
 
 
 def _lineage(release: Release, type_: str) -> list[str]:

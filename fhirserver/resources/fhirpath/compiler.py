@@ -37,13 +37,14 @@ from fhirserver.resources.fhirpath.values import Items, single, system_type, tru
 
 FUNCTIONS: Table = MappingProxyType({**EXISTENCE, **COLLECTIONS, **STRINGS, **CONVERSIONS, **FHIR})
 
-_CONSTANTS = MappingProxyType(
+CONSTANTS = MappingProxyType(
     {
         "%ucum": "http://unitsofmeasure.org",
         "%sct": "http://snomed.info/sct",
         "%loinc": "http://loinc.org",
     }
 )
+"""Variables that are the same everywhere."""
 _FOCUS, _NOWHERE = frozenset(("focus",)), frozenset[str]()
 _ROOTS = MappingProxyType(
     {
@@ -161,8 +162,8 @@ def _constant(value: Items) -> Evaluate:
 
 
 def _variable(name: str) -> Evaluate:
-    if name in _CONSTANTS:
-        return _constant([_CONSTANTS[name]])
+    if name in CONSTANTS:
+        return _constant([CONSTANTS[name]])
     if name.startswith("%vs-"):
         return _constant([_VALUESET + name[4:]])
     if name.startswith("%ext-"):

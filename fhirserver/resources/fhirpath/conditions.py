@@ -11,14 +11,14 @@ from operator import ge, gt, le, lt
 from types import MappingProxyType
 from typing import Any
 
-from fhirserver.resources.fhirpath.compiler import compiled, logic
+from fhirserver.resources.fhirpath.compiler import CONSTANTS, compiled, logic
 from fhirserver.resources.fhirpath.environment import Environment, Place
 from fhirserver.resources.fhirpath.functions.table import Evaluate
 from fhirserver.resources.fhirpath.nodes import node
-from fhirserver.resources.fhirpath.routes import Condition, Route, count, objects, present, route
-from fhirserver.resources.fhirpath.syntax import Call, Infix, Literal, Path
+from fhirserver.resources.fhirpath.routes import Condition, Route, any_of, count, objects, present, route
+from fhirserver.resources.fhirpath.syntax import Call, Infix, Literal, Name, Path
 from fhirserver.resources.fhirpath.values import truth
-from fhirserver.resources.registry import Release, is_primitive
+from fhirserver.resources.registry import Release, is_primitive, structure
 
 _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType({"<": lt, "<=": le, ">": gt, ">=": ge})
 _MOMENTS = frozenset(("date", "dateTime", "instant"))
@@ -48,14 +48,19 @@ class Conditions:
             case Literal(True | False as value):
                 said = value is True
                 return lambda value, place: said
+            case Infix("or", _, _) if (names := self._names(tree)) is not None:
+                return any_of(names)
             case Infix("and" | "or" | "implies" | "xor" as operator, left, right):
-                return _LOGIC[operator](self.condition(left), self.condition(right))
+                definite = _DEFINITE.get(operator) if is_definite(left) and is_definite(right) else None
+                return (definite or _LOGIC[operator])(self.condition(left), self.condition(right))
             case Call(left, "not", ()) if left is not None and is_boolean(left):
                 return _negated(self.condition(left))
             case Call(left, "exists" | "empty" | "all" | "hasValue" as function, arguments):
                 return self._existence(left, function, arguments)
             case Infix("=" | "!=" as operator, left, Literal(value)):
                 return self._equality(left, value, negated=operator == "!=")
+            case Infix("=" | "!=" as operator, left, Name(name)) if name in CONSTANTS:
+                return self._equality(left, CONSTANTS[name], negated=operator == "!=")
             case Infix("=" | "!=" as operator, left, right) if is_boolean(left) and is_boolean(right):
                 return _LOGIC["xor" if operator == "!=" else "="](self.condition(left), self.condition(right))
             case Infix("in", left, right) if (choices := _strings(right)) is not None:
@@ -69,6 +74,23 @@ class Conditions:
     def route(self, tree: Path | None) -> Route | None:
         """The path that an expression is; None where it is more."""
         return route(self.release, self.type, tree, lambda type_, criteria: condition(self.release, type_, criteria))
+
+    def commonness(self, names: frozenset[str]) -> int:
+        """How likely an element has any of these properties, roughly: what it must have counts for many."""
+        known = structure(self.release, self.type)
+        elements = known.elements if known else {}
+        return sum(20 if name in elements and elements[name].min else 1 for name in names)
+
+    def _names(self, tree: Path) -> frozenset[str] | None:
+        """The properties of which 'a.exists() or b.exists()' wants one."""
+        match tree:
+            case Infix("or", left, right):
+                one, other = self._names(left), self._names(right)
+                return None if one is None or other is None else one | other
+            case Call(left, "exists", ()):
+                path = self.route(left)
+                return path.names if path is not None and len(path.hops) == 1 and not path.hops[0].kept else None
+        return None
 
     def _existence(self, left: Path | None, function: str, arguments: tuple[Path, ...]) -> Condition | None:
         path = self.route(left)
@@ -202,6 +224,18 @@ def is_boolean(tree: Path) -> bool:
     return False
 
 
+def is_definite(tree: Path) -> bool:
+    """Whether an expression says true or false of everything, never nothing."""
+    match tree:
+        case Call(_, "exists" | "empty" | "all" | "hasValue" | "isDistinct", _):
+            return True
+        case Call(left, "not", ()) if left is not None:
+            return is_definite(left)
+        case Infix("and" | "or" | "implies" | "xor", left, right):
+            return is_definite(left) and is_definite(right)
+    return False
+
+
 def _without_boundary(tree: Path) -> Path | None:
     match tree:
         case Call(left, "lowBoundary" | "highBoundary", ()):
@@ -230,7 +264,10 @@ def _negated(one: Condition) -> Condition:
 def _and(one: Condition, other: Condition) -> Condition:
     def check(value: Any, place: Place) -> bool | None:
         said = one(value, place)
-        return False if said is False else logic("and", said, other(value, place))
+        if said is False:
+            return False
+        also = other(value, place)
+        return False if also is False else True if said and also else None
 
     return check
 
@@ -238,7 +275,10 @@ def _and(one: Condition, other: Condition) -> Condition:
 def _or(one: Condition, other: Condition) -> Condition:
     def check(value: Any, place: Place) -> bool | None:
         said = one(value, place)
-        return True if said else logic("or", said, other(value, place))
+        if said:
+            return True
+        also = other(value, place)
+        return True if also else None if said is None or also is None else False
 
     return check
 
@@ -264,3 +304,12 @@ def _same(one: Condition, other: Condition) -> Condition:
 _LOGIC: Mapping[str, Callable[[Condition, Condition], Condition]] = MappingProxyType(
     {"and": _and, "or": _or, "implies": _implies, "xor": _xor, "=": _same}
 )
+_DEFINITE: Mapping[str, Callable[[Condition, Condition], Condition]] = MappingProxyType(
+    {
+        "and": lambda one, other: lambda value, place: one(value, place) and other(value, place),
+        "or": lambda one, other: lambda value, place: one(value, place) or other(value, place),
+        "implies": lambda one, other: lambda value, place: not one(value, place) or other(value, place),
+        "xor": lambda one, other: lambda value, place: one(value, place) is not other(value, place),
+    }
+)
+"""The same of two that always say something."""

@@ -23,10 +23,10 @@ def _without(known: Conditions, tree: Path, *, wanted: bool) -> frozenset[str] |
     match tree:
         case Infix("implies", left, right):
             one, other = _without(known, left, wanted=not wanted), _without(known, right, wanted=wanted)
-            return _joined(one, other, every=not wanted)
+            return _joined(known, one, other, every=not wanted)
         case Infix("and" | "or" as operator, left, right):
             one, other = _without(known, left, wanted=wanted), _without(known, right, wanted=wanted)
-            return _joined(one, other, every=(operator == "and") is wanted)
+            return _joined(known, one, other, every=(operator == "and") is wanted)
         case Call(left, "not", ()) if left is not None and is_boolean(left):
             return _without(known, left, wanted=not wanted)
         case Call(left, "exists" | "hasValue" | "empty" | "all" | "isDistinct" as function, _):
@@ -36,10 +36,12 @@ def _without(known: Conditions, tree: Path, *, wanted: bool) -> frozenset[str] |
     return None
 
 
-def _joined(one: frozenset[str] | None, other: frozenset[str] | None, *, every: bool) -> frozenset[str] | None:
+def _joined(
+    known: Conditions, one: frozenset[str] | None, other: frozenset[str] | None, *, every: bool
+) -> frozenset[str] | None:
     if every:
         return None if one is None or other is None else one | other
-    return min((each for each in (one, other) if each is not None), key=len, default=None)
+    return min((each for each in (one, other) if each is not None), key=known.commonness, default=None)
 
 
 def _source(known: Conditions, tree: Path | None) -> Route | None:

@@ -18,9 +18,6 @@ Condition = Callable[[Any, Place], bool | None]
 """What is said of one JSON value at its place; None for 'unknown'."""
 
 
-_RESOURCES = frozenset(("Resource", "DomainResource"))
-
-
 @dataclass(frozen=True, slots=True)
 class Hop:
     """One element of a path: the properties that may hold it, whether it repeats, and what its items must satisfy."""
@@ -73,12 +70,12 @@ def route(release: Release, type_: str, tree: Path | None, filtering: Callable[[
 def _below(release: Release, hops: tuple[Hop, ...], type_: str, name: str) -> Route | None:
     known = structure(release, type_)
     found = steps(release, type_).get(name)
-    if known is None or found is None or (known.abstract and known.kind == "resource"):
+    if known is None or found is None:
         return None
     kinds = {step.type for step in found}
     hop = Hop(found, any(known.elements[step.key].many for step in found))
-    # The type of a resource within a resource is known when it is seen.
-    return Route((*hops, hop), kinds.pop() if len(kinds) == 1 and not kinds & _RESOURCES else None)
+    # Of a resource within a resource the elements that all have are known; the others are when it is seen.
+    return Route((*hops, hop), kinds.pop() if len(kinds) == 1 else None)
 
 
 def present(of: Route) -> Condition:
@@ -87,8 +84,7 @@ def present(of: Route) -> Condition:
     if last.kept is not None:
         found = objects(of)
         return lambda value, place: bool(found(value, place))
-    names = Route((last,), None).names
-    here = _any_of(names)
+    here = any_of(Route((last,), None).names)
     if len(of.hops) == 1:
         return here
     holders = objects(Route(of.hops[:-1], None))
@@ -99,7 +95,8 @@ def present(of: Route) -> Condition:
     return check
 
 
-def _any_of(names: frozenset[str]) -> Condition:
+def any_of(names: frozenset[str]) -> Condition:
+    """Whether an object has any of these properties."""
     match sorted(names, reverse=True):  # a sibling begins with '_', which is before all letters
         case [name]:
             return lambda value, place: name in value
@@ -136,16 +133,22 @@ def count(of: Route) -> Callable[[Any, Place], int]:
         found = objects(of)
         return lambda value, place: len(found(value, place))
     pairs = [(step.key, step.under or step.key) for step in last.steps]
+    if len(of.hops) == len(pairs) == 1:
+        return lambda value, place: _counted(value, *pairs[0])
     holders = objects(Route(of.hops[:-1], None)) if len(of.hops) > 1 else None
 
     def total(value: Any, place: Place) -> int:
         return sum(
-            max(_length(holder.get(key)), _length(holder.get(under)))
+            _counted(holder, key, under)
             for holder in ([value] if holders is None else holders(value, place))
             for key, under in pairs
         )
 
     return total
+
+
+def _counted(holder: Json, key: str, under: str) -> int:
+    return max(_length(holder.get(key)), _length(holder.get(under))) if under in holder else _length(holder.get(key))
 
 
 def _length(item: Any) -> int:
