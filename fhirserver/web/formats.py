@@ -36,7 +36,8 @@ _OFFERED: Mapping[Format, tuple[str, ...]] = MappingProxyType(
 Rank = tuple[float, int, int]
 """Weight, closeness of the range, and its place, negative so that the greatest rank is the best."""
 
-_PAGES = ("text/html", "application/xhtml+xml")
+PAGES = ("text/html", "application/xhtml+xml")
+"""What a browser lists."""
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
 
 
@@ -119,7 +120,7 @@ def accepted(header: str, release: Release, default: Format) -> Chosen:
 
 def _browses(ranges: Sequence[Media], quality: float) -> bool:
     """Whether the client would rather have a page than the best of FHIR's types, and takes anything else as well."""
-    pages = [each.quality for each in ranges if each.kind in _PAGES]
+    pages = [each.quality for each in ranges if each.kind in PAGES]
     return bool(pages) and max(pages) >= quality and any(each.kind == "*/*" and each.quality > 0 for each in ranges)
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, Malformed, NotSupported, TooLarge, UnsupportedMediaType
+from fhirserver.errors import BadRequest, Malformed, NotAcceptable, NotSupported, TooLarge, UnsupportedMediaType
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions.conditional import precondition
 from fhirserver.interactions.paging import Params
@@ -30,6 +30,7 @@ from fhirserver.web.formats import (
     TYPES,
     Chosen,
     Format,
+    Media,
     accepted,
     media,
     named,
@@ -40,7 +41,10 @@ ANSWER = "fhirserver.answer"
 """Key of the scope under which `accept` leaves how to answer; nothing is there for what nearly all ask for."""
 _USUAL = frozenset((b"", b"*/*", FHIR_JSON.encode()))
 _SENT_XML = (FHIR_XML.encode(), b"application/xml+fhir")
+_BINARY = "/Binary"
 _SMALL_PIECE = 4096
+_MARK = b"\xef\xbb\xbf"
+"""With which some platforms begin UTF-8, and which JSON does not know."""
 LARGE = 50_000
 """Bytes from which a body is converted or packed off the event loop, so that others are served meanwhile."""
 
@@ -114,7 +118,13 @@ def accept(request: Request, release: Release, form: Params = ()) -> None:
     elif not accepts.strip():
         chosen = PLAIN[default]
     else:
-        chosen = accepted(accepts.decode("latin-1"), release, default)
+        try:
+            chosen = accepted(accepts.decode("latin-1"), release, default)
+        except NotAcceptable:
+            # A Binary can be of any type: whether it is of this one is seen when it is read.
+            if _BINARY not in request.scope["path"]:
+                raise
+            chosen = PLAIN["json"]
     request.scope[ANSWER] = Answer(release, chosen, pretty == "true", gzip)
 
 
@@ -147,24 +157,32 @@ def content(request: Request, release: Release) -> Format:
             f"This address reads FHIR {VERSIONS[release]}, not {str(sent.version)[:16]}: convert it first.",
             expression="Content-Type",
         )
+    utf8(sent)
+    return found
+
+
+def utf8(sent: Media) -> None:
+    """Refuses a body in any other encoding of characters."""
     if sent.parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType("FHIR is sent in UTF-8: leave charset out or say utf-8.", expression="Content-Type")
-    return found
 
 
 async def resource(request: Request, release: Release, limit_mb: int) -> Resource:
     """The resource in the request's body, whichever its format."""
-    sent = content(request, release)
-    data = await body(request, limit_mb)
-    if sent == "json":
-        return fhirjson.loads_resource(data)
+    content(request, release)
+    return await parsed(request, release, await body(request, limit_mb))
+
+
+async def parsed(request: Request, release: Release, data: bytes) -> Resource:
+    """The resource in a body that was read already."""
+    if content(request, release) == "json":
+        return fhirjson.loads_resource(data.removeprefix(_MARK))
     return await asyncio.to_thread(from_xml, release, data) if len(data) > LARGE else from_xml(release, data)
 
 
 async def body(request: Request, limit_mb: int) -> bytes:
     """The request's body, unpacked, at most `limit_mb` MB of it; an empty one is refused."""
-    # Some platforms begin UTF-8 with a byte order mark, which JSON does not know.
-    data = (await _read(request, limit_mb)).removeprefix(b"\xef\xbb\xbf")
+    data = (await raw(request, limit_mb)).removeprefix(_MARK)
     if not data.strip():
         raise Malformed("The request has no body: send a FHIR resource.")
     return data
@@ -177,7 +195,7 @@ def has_body(request: Request) -> bool:
 
 async def form(request: Request, limit_mb: int) -> str:
     """A form's body as a query string; nothing at all is a form without fields, whatever it is called."""
-    data = await _read(request, limit_mb)
+    data = await raw(request, limit_mb)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if data and kind != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType(
@@ -190,7 +208,8 @@ async def form(request: Request, limit_mb: int) -> str:
         raise Malformed("A form is sent percent-encoded, in UTF-8.") from None
 
 
-async def _read(request: Request, limit_mb: int) -> bytes:
+async def raw(request: Request, limit_mb: int) -> bytes:
+    """The request's body, unpacked, at most `limit_mb` MB of it."""
     limit = limit_mb * 1024 * 1024
     unpack = unpacker(request.headers.get("content-encoding"))
     chunks: list[bytes] = []

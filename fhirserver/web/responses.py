@@ -29,13 +29,14 @@ from fhirserver.web.formats import PLAIN
 from fhirserver.web.negotiation import ANSWER, LARGE, Answer, preferences
 
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
-_VARY = {"Vary": "Accept, Accept-Encoding"}
+VARY = {"Vary": "Accept, Accept-Encoding"}
+"""For caches: what of the request shapes an answer."""
 
 
 def fhir(request: Request, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """An answer of FHIR, given as JSON, in the format that the request asks for."""
     answer: Answer | None = request.scope.get(ANSWER)
-    headers = _VARY | headers if headers else _VARY
+    headers = VARY | headers if headers else VARY
     if answer is None:
         return Response(body, status, headers, PLAIN["json"].content_type)
     if len(body) > LARGE:
@@ -82,16 +83,21 @@ def version_headers(version: Version) -> dict[str, str]:
 
 def unchanged(request: Request, version: Version, base: str) -> Response | None:
     """304 for a client that has this version already, by If-None-Match or, without that, If-Modified-Since."""
-    etags = request.headers.get("if-none-match")
-    if etags is not None:
-        known = etags.strip() == "*" or str(version.version) in _ETAG.findall(etags)
+    if "if-none-match" in request.headers:
+        same = known(request, str(version.version))
     else:
         since = _http_time(request.headers.get("if-modified-since"))
-        known = since is not None and version.at.replace(microsecond=0) <= since
-    return Response(status_code=304, headers=_VARY | _located(version, base)) if known else None
+        same = since is not None and version.at.replace(microsecond=0) <= since
+    return Response(status_code=304, headers=VARY | located(version, base)) if same else None
 
 
-def _located(version: Version, base: str) -> dict[str, str]:
+def known(request: Request, tag: str) -> bool:
+    """Whether If-None-Match says that the client has what bears this tag."""
+    etags = request.headers.get("if-none-match")
+    return etags is not None and (etags.strip() == "*" or tag in _ETAG.findall(etags))
+
+
+def located(version: Version, base: str) -> dict[str, str]:
     """The headers of a version, and where just this version is: for answers whose body it is."""
     return version_headers(version) | {"Content-Location": _place(version, base)}
 
@@ -112,7 +118,7 @@ def _http_time(text: str | None) -> datetime | None:
 
 def resource(request: Request, version: Version, base: str) -> Response:
     """A version of a resource."""
-    return fhir(request, version.body, 200, _located(version, base))
+    return fhir(request, version.body, 200, located(version, base))
 
 
 def written(request: Request, base: str, result: Outcome) -> Response:
@@ -156,5 +162,5 @@ def _refused(answer: Answer | None, error: FhirError) -> Response:
     if answer is not None:
         # A refusal that quotes what XML cannot carry is JSON.
         with suppress(NotAcceptable):
-            return _rendered(answer, body, error.status, _VARY | error.headers)
-    return Response(body, error.status, _VARY | error.headers, PLAIN["json"].content_type)
+            return _rendered(answer, body, error.status, VARY | error.headers)
+    return Response(body, error.status, VARY | error.headers, PLAIN["json"].content_type)
