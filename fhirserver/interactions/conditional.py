@@ -17,8 +17,9 @@ from fhirserver.interactions.server import Reader, Server
 from fhirserver.search.ast import EVERYTHING, Node
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.parse import parse
-from fhirserver.store.documents import Among, Expected
+from fhirserver.store.documents import Among, Expected, Stored, Version
 from fhirserver.store.store import Tx
+from fhirserver.store.versions import check
 
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"|([^",*/\s]+)')
 
@@ -34,6 +35,18 @@ class Criteria:
     def key(self) -> str:
         """What two racing writes with these criteria both lock."""
         return f"condition/{self.type}?{self.query}"
+
+
+def criteria(type_: str, query: str) -> Criteria:
+    """The criteria that a URL or a header gives; BadRequest when it gives none."""
+    if not query.strip("?& "):
+        raise BadRequest("The condition is empty: give search parameters that select.", expression="url")
+    return Criteria(type_, query.lstrip("?"))
+
+
+def require(version: Version, expected: Expected | None) -> None:
+    """PreconditionFailed when this is not the version that is asked for."""
+    check(version.type, version.id, Stored(version.version, version.at, version.gone, version.release, None), expected)
 
 
 HEADERS = ("If-Match", "If-None-Match")

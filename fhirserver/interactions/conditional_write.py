@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fhirserver.errors import BadRequest, FhirError
+from fhirserver.errors import FhirError
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions.bundle_entry import Ask
 from fhirserver.interactions.bundle_writes import perform
-from fhirserver.interactions.conditional import Criteria
+from fhirserver.interactions.conditional import criteria
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.interactions.write import Outcome, new_id
 from fhirserver.store.documents import Expected
@@ -20,26 +20,20 @@ from fhirserver.store.documents import Expected
 async def create(server: Server, type_: str, resource: Resource, query: str) -> Outcome:
     """Creates the resource unless one matches the criteria of If-None-Exist; then that one is the outcome."""
     return await _one(
-        server, Ask(0, "POST", type_, criteria=_criteria(type_, query), resource=resource), "If-None-Exist"
+        server, Ask(0, "POST", type_, criteria=criteria(type_, query), resource=resource), "If-None-Exist"
     )
 
 
 async def update(server: Server, type_: str, resource: Resource, query: str, expected: Expected | None) -> Outcome:
     """Updates the one that matches, creates one where none does; PreconditionFailed when several do."""
     return await _one(
-        server, Ask(0, "PUT", type_, criteria=_criteria(type_, query), resource=resource, expected=expected), "url"
+        server, Ask(0, "PUT", type_, criteria=criteria(type_, query), resource=resource, expected=expected), "url"
     )
 
 
 async def delete(server: Server, type_: str, query: str, expected: Expected | None) -> Outcome:
     """Deletes the one that matches, if any; PreconditionFailed when several do."""
-    return await _one(server, Ask(0, "DELETE", type_, criteria=_criteria(type_, query), expected=expected), "url")
-
-
-def _criteria(type_: str, query: str) -> Criteria:
-    if not query.strip("?& "):
-        raise BadRequest("The condition is empty: give search parameters that select.", expression="url")
-    return Criteria(type_, query.lstrip("?"))
+    return await _one(server, Ask(0, "DELETE", type_, criteria=criteria(type_, query), expected=expected), "url")
 
 
 async def _one(server: Server, asked: Ask, where: str) -> Outcome:

@@ -11,6 +11,9 @@ from fhirserver import fhirjson
 from fhirserver.errors import Issue, NotSupported, Unprocessable
 from fhirserver.fhirjson import Resource
 
+UNPATCHED = frozenset({"Binary"})
+"""Types for which the specification does not say what a patch means, https://hl7.org/fhir/R5/binary.html#patch."""
+
 _APART = frozenset({"resourceType", "id", "meta", "text"})
 """What a narrative does not tell."""
 
@@ -22,8 +25,8 @@ def guarded(before: Resource, after: Any) -> Resource:
     not taken away, so the patch has to bring a new one.
     """
     kind = str(before.get("resourceType"))
-    if kind == "Binary":
-        raise NotSupported("What a patch does to a Binary is not specified: send the new one by PUT.", expression=kind)
+    if kind in UNPATCHED:
+        raise NotSupported(f"What a patch does to a {kind} is not specified: send the new one by PUT.", expression=kind)
     if not isinstance(after, dict):
         raise Unprocessable("The patch leaves no resource: use DELETE to delete it.", expression=kind)
     for name in ("resourceType", "id"):

@@ -22,6 +22,7 @@ from fhirserver.web.dispatch import allowed, dispatch
 from fhirserver.web.headers import settle
 from fhirserver.web.logs import place
 from fhirserver.web.negotiation import accept
+from fhirserver.web.patching import ACCEPT_PATCH
 from fhirserver.web.record import RECORD, name_request
 from fhirserver.web.responses import refusal
 
@@ -64,7 +65,9 @@ class Base:
         settle(request.scope)
         path = request.scope["path"][len(self._path) :]
         if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"Allow": allowed(path)})
+            methods = allowed(path)
+            formats = {"Accept-Patch": ACCEPT_PATCH} if "PATCH" in methods and "$" not in path else {}
+            return Response(status_code=204, headers={"Allow": methods, **formats})
         accept(request, self._release)
         handler, request.scope["path_params"] = dispatch(request.method, path)
         name_request(request, handler.__name__, self._release)

@@ -28,6 +28,7 @@ INTERACTIONS: Mapping[str, str] = MappingProxyType(
         "update": "update",
         "update_matching": "update",
         "patch": "patch",
+        "patch_matching": "patch",
         "delete": "delete",
         "delete_matching": "delete",
         "batch": "batch",

@@ -22,6 +22,7 @@ from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
 from fhirserver.web import negotiation
 from fhirserver.web.history import history
+from fhirserver.web.patching import patch, patch_matching
 from fhirserver.web.record import rename_request
 from fhirserver.web.responses import fhir, resource, unchanged, written
 
@@ -144,11 +145,13 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/{type}", search_type),
     ("POST", "/{type}", create),
     ("PUT", "/{type}", update_matching),
+    ("PATCH", "/{type}", patch_matching),
     ("DELETE", "/{type}", delete_matching),
     ("GET", "/{type}/{id}/_history/{version}", vread),
     ("GET", "/{type}/{id}/_history", history),
     ("GET", "/{type}/{id}", read),
     ("PUT", "/{type}/{id}", update),
+    ("PATCH", "/{type}/{id}", patch),
     ("DELETE", "/{type}/{id}", delete),
     *(
         (method, f"{place}/{{operation}}", operation)
