@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fhirserver.errors import BadRequest, NotFound, PreconditionFailed
+from fhirserver.errors import BadRequest, Conflict, NotFound, PreconditionFailed
 from fhirserver.interactions import bundle_links, conditional
 from fhirserver.interactions.bundle_entry import Ask, place
 from fhirserver.interactions.conditional import Criteria
@@ -64,7 +64,7 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: Mapping[s
     """
     references = {link: Criteria(*link.split("?", 1)) for link in linked}
     wanted = [asked.criteria for asked in asks if asked.criteria is not None]
-    proposals = [proposal for asked in asks if keep_ids and (proposal := asked.proposal)]
+    proposals = [proposal for asked in asks if (keep_ids or _upsert(asked)) and (proposal := asked.proposal)]
     matches, taken = await conditional.matches(server, tx, [*wanted, *references.values()], proposals)
     await conditional.lock_absent(tx, [criteria for criteria in wanted if not matches[criteria]])
     existing = await tx.read_many([(asked.type, matched[0]) for asked in asks if (matched := _kept(asked, matches))])
@@ -90,6 +90,10 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: Mapping[s
         ids = await bundle_links.referents(server, tx, criteria, matches[criteria], written, places.links)
         places.links[link] = f"{criteria.type}/{_only(link, linked[link], ids)}"
     return places
+
+
+def _upsert(asked: Ask) -> bool:
+    return asked.method == "PUT" and asked.criteria is not None
 
 
 def _kept(asked: Ask, matches: dict[Criteria, list[str]]) -> list[str]:
@@ -154,6 +158,11 @@ def _place(asked: Ask, ids: list[str], keep_ids: bool, taken: set[tuple[str, str
         )
     if proposal is None or (keep_ids and proposal in taken):
         return Target(asked.fresh, True)
+    if proposal in taken:
+        raise Conflict(
+            f"{asked.type}/{proposal[1]} is there, and does not match the criteria: leave the id out, or update by id.",
+            expression=f"{asked.where}.resource.id",
+        )
     return Target(proposal[1], fresh=keep_ids)
 
 
