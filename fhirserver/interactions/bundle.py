@@ -52,7 +52,7 @@ async def _alone(server: Server, at: int, entry: Any, bodies: bool) -> render.En
 async def _together(server: Server, parts: Sequence[Part], bodies: bool) -> list[render.Entry]:
     """All entries in one MongoDB transaction; operations and reads come last, and one that fails undoes it all."""
     asks = [asked for asked in parts if isinstance(asked, Ask)]
-    if not asks and not any(isinstance(asked, Invoke) for asked in parts):
+    if all(isinstance(asked, Look) for asked in parts):
         found = await looks(server, parts, None)
         return [found[asked.at] for asked in parts]
     asks = await accept(server, asks)
@@ -60,7 +60,7 @@ async def _together(server: Server, parts: Sequence[Part], bodies: bool) -> list
     async def after(tx: Tx, links: Links) -> dict[int, render.Entry]:
         return await invoked(server, parts, tx, links) | await looks(server, parts, tx)
 
-    outcomes, found = await carry_out(server, asks, after=after)
+    outcomes, found = await carry_out(server, asks, after=after if len(asks) < len(parts) else None)
     return [
         written(server, outcomes[asked.at], bodies) if isinstance(asked, Ask) else found[asked.at] for asked in parts
     ]

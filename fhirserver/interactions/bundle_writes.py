@@ -13,10 +13,12 @@ from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, FhirError, Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import profiles, write
-from fhirserver.interactions.bundle_entry import Ask, Change, entries_of, inside, part, place
+from fhirserver.interactions.bundle_entry import Ask, entries_of, inside, part, place
 from fhirserver.interactions.bundle_places import Kept, Places, Same, Several, Target, resolve
 from fhirserver.interactions.rewrite import Links, conditional_references, rewrite
 from fhirserver.interactions.server import Server, present
+from fhirserver.patch.formats import Change
+from fhirserver.patch.guard import notes as patch_notes
 from fhirserver.resources import bundle as render
 from fhirserver.resources.bundle import status
 from fhirserver.resources.operation_outcome import outcome
@@ -97,6 +99,9 @@ async def carry_out(
         if asked.resource is not None:
             for link in conditional_references(server.release, asked.resource):
                 linked.setdefault(link, asked.at)
+    _distinct(asks)
+    if after is None and not keep_ids and not linked and all(_is_new(server, asked) for asked in asks):
+        return await _create(server, asks), {}
     locks = await _rule_locks(server, asks)
 
     async def work(tx: Tx) -> tuple[dict[int, write.Outcome], dict[int, render.Entry]]:
@@ -122,6 +127,41 @@ async def carry_out(
         return outcomes, await after(tx, places.links) if after else {}
 
     return await server.store.transact(work, locks=locks)
+
+
+def _distinct(asks: Sequence[Ask]) -> None:
+    """Refuses two entries of one fullUrl: what links to it could mean either."""
+    seen: dict[str, Ask] = {}
+    for asked in asks:
+        if asked.full_url is not None and seen.setdefault(asked.full_url, asked) is not asked:
+            raise BadRequest(
+                f"Two entries have the fullUrl '{asked.full_url[:200]}': give each its own.",
+                expression=(f"{seen[asked.full_url].where}.fullUrl", f"{asked.where}.fullUrl"),
+                code="duplicate",
+            )
+
+
+def _is_new(server: Server, asked: Ask) -> bool:
+    """Whether an entry creates something that no condition and no rule watches."""
+    return asked.method == "POST" and asked.criteria is None and not write.watched(server, _put(asked))
+
+
+def _put(asked: Ask) -> write.Put:
+    return write.Put(asked.type, asked.fresh, asked.resource or {}, create_only=True)
+
+
+async def _create(server: Server, asks: Sequence[Ask]) -> dict[int, write.Outcome]:
+    """Creates that depend on nothing that is stored."""
+    links = {one.full_url: f"{one.type}/{one.fresh}" for one in asks if one.full_url is not None}
+    items = []
+    for asked in asks:
+        put = _put(asked)
+        items.append(write.item(server, replace(put, resource=rewrite(server.release, put.resource, links))))
+    written = await server.store.create_many(items)
+    return {
+        one.at: write.Outcome(each.version, each.created, each.changed, one.notes)
+        for one, each in zip(asks, written, strict=True)
+    }
 
 
 async def _steps(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) -> list[Step]:
@@ -165,11 +205,16 @@ async def _change(
 ) -> tuple[Resource, tuple[Issue, ...]]:
     try:
         resource = change(before)
+    except FhirError as error:
+        raise inside(error, asked.where) from None
+    try:
         notes = await write.accept(server, asked.type, resource)
         write.named(asked.type, id_, resource)
     except FhirError as error:
-        raise inside(error, asked.where) from None
-    return resource, notes
+        # The place is one of the patched resource, which is not in the Bundle.
+        issues = [replace(issue, expression=(asked.where, *issue.expression)) for issue in error.issues]
+        raise type(error)(issues, headers=error.headers) from None
+    return resource, (*notes, *patch_notes(before, resource))
 
 
 def _deleted(asked: Ask, number: int) -> write.Outcome:

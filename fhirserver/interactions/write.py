@@ -140,7 +140,7 @@ def index(server: Server, resource: Resource) -> IndexEntry:
 
 async def apply(server: Server, operations: Sequence[Operation]) -> list[Outcome]:
     """Carries out operations that were accepted: one alone, or several and those with rules in one transaction."""
-    if len(operations) == 1 and not _watched(server, operations[0]):
+    if len(operations) == 1 and not watched(server, operations[0]):
         return [await _alone(server, operations[0])]
     locks = await rule_locks(server, operations)
 
@@ -155,7 +155,7 @@ def governed(operation: Operation) -> bool:
     return operation.type == "ResearchSubject"
 
 
-def _watched(server: Server, operation: Operation) -> bool:
+def watched(server: Server, operation: Operation) -> bool:
     """Whether an operation needs a transaction, for rules or for references to see all it touches."""
     if governed(operation) or profiles.defines(operation.type):
         return True
@@ -194,7 +194,7 @@ async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], 
         if isinstance(operation, Remove) and not governed(operation):
             outcomes[at] = _removed(await tx.remove(operation.type, operation.id, expected=operation.expected))
     puts = [operation for at in plain if isinstance(operation := operations[at], Put)]
-    items = [_item(server, put) for put in puts]
+    items = [item(server, put) for put in puts]
     for at, put, written in zip(plain, puts, await tx.put_many(items), strict=True):
         outcomes[at] = Outcome(written.version, written.created, written.changed, put.notes)
     ruled = [at for at in range(len(operations)) if at not in outcomes]
@@ -246,7 +246,7 @@ async def _ruled(server: Server, tx: Tx, operation: Operation) -> Outcome:
     warnings = tuple(effect.warnings)
     if isinstance(operation, Remove):
         return _removed(await tx.remove(operation.type, operation.id, expected=operation.expected), warnings)
-    written = (await tx.put_many([_item(server, operation)]))[0]
+    written = (await tx.put_many([item(server, operation)]))[0]
     return Outcome(written.version, written.created, written.changed, (*operation.notes, *warnings))
 
 
@@ -267,7 +267,8 @@ async def _alone(server: Server, operation: Operation) -> Outcome:
             return _removed(await server.store.remove(type_, id_, expected=expected))
 
 
-def _item(server: Server, put: Put) -> Item:
+def item(server: Server, put: Put) -> Item:
+    """What the store is to write."""
     entry_ = index(server, put.resource)
     return Item(put.resource, put.type, put.id, server.release, entry_, put.expected, put.create_only)
 

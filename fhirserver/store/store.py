@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from fhirserver.fhirjson import Resource
 from fhirserver.store import batches, facts, groups, indexes, locks, members, reindexing, transactions, walks, writes
 from fhirserver.store.cache import Cache
+from fhirserver.store.combining import Combiner
+from fhirserver.store.context import Context
 from fhirserver.store.documents import Expected, IndexEntry, Put, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
@@ -99,6 +101,10 @@ class Store(Operations):
 
     _secret: bytes | None = None
 
+    def __init__(self, ctx: Context) -> None:
+        super().__init__(ctx)
+        self._combiner = Combiner(ctx)
+
     async def put(
         self,
         resource: Resource,
@@ -124,6 +130,10 @@ class Store(Operations):
     async def put_many(self, items: Sequence[Put]) -> list[Written]:
         """Writes all `items` or none."""
         return await self.transact(lambda tx: tx.put_many(items))
+
+    async def create_many(self, items: Sequence[Put]) -> list[Written]:
+        """Writes all `items`, new under new ids, or none; shares a transaction with others that do so now."""
+        return await self._combiner.create(items)
 
     async def remove(self, type: str, id: str, *, expected: Expected | None = None) -> Written | None:
         """Writes a version that says the resource is gone: None when there never was one, unchanged when it is gone.

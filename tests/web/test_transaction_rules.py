@@ -212,3 +212,16 @@ async def test_operations_of_a_batch_stand_each_for_itself(client: httpx.AsyncCl
     )
     assert statuses(found) == ["200", "404", "404", "405"]
     assert found[0]["resource"]["parameter"][0]["valueMeta"]["tag"] == [{"code": "x"}]
+
+
+async def test_two_entries_of_one_full_url_are_refused(client: httpx.AsyncClient) -> None:
+    urn = "urn:uuid:00000000-0000-4000-8000-000000000001"
+    sent = bundle(
+        "transaction",
+        entry("POST", "Patient", patient(), fullUrl=urn),
+        entry("POST", "Patient", patient(), fullUrl=urn),
+    )
+    answer = await client.post("/r5", json=sent)
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[0].fullUrl", "Bundle.entry[1].fullUrl"]
+    assert await total(client, "Patient") == 0
