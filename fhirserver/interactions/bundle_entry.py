@@ -5,7 +5,7 @@ https://hl7.org/fhir/R5/bundle.html#bundle-unique, https://hl7.org/fhir/R5/http.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from fhirserver.fhirjson import Resource
 from fhirserver.interactions import write
 from fhirserver.interactions.conditional import Criteria, precondition
 from fhirserver.interactions.server import Server, known_type
+from fhirserver.patch.formats import Change, from_resource
 from fhirserver.store.documents import Expected
 
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -26,9 +27,6 @@ _CONDITIONS: Mapping[str, frozenset[str]] = {
     "ifNoneExist": frozenset({"POST"}),
 }
 """The methods that each condition goes with."""
-
-Change = Callable[[Resource], Resource]
-"""What a patch makes of a resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +241,8 @@ def _write(
             request.get("ifMatch"), request.get("ifNoneMatch"), (f"{where}.ifMatch", f"{where}.ifNoneMatch")
         ),
     )
-    if method == "PATCH":
-        raise NotSupported("PATCH inside a Bundle is not done here.", expression=f"{where}.method")
+    if method == "PATCH" and resource is not None:
+        asked = replace(asked, resource=None, change=from_resource(server.release, resource))
     match method, segments[1:]:
         case (("PUT" | "PATCH" | "DELETE"), [id_]):
             return replace(asked, id=id_)

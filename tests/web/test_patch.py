@@ -352,6 +352,47 @@ async def test_patches_inside_bundles(client: httpx.AsyncClient) -> None:
     assert (await client.get("/r5/Patient/b2")).json()["active"] is True
 
 
+async def test_a_patch_that_fails_in_a_bundle_says_where(shared: httpx.AsyncClient) -> None:
+    await put(shared, anna("k1"))
+    name = BIRTH | {"name": "brithDate"}
+    wrong = base64.b64encode(b'[{"op":"add","path":"/gender","value":"bogus"}]').decode()
+    binary = {"resourceType": "Binary", "contentType": "application/json-patch+json"}
+    entries = [
+        (parameters([name]), "Patient/k1", "422", ["Bundle.entry[0].resource.parameter[0].part[3]"]),
+        (
+            parameters([BIRTH | {"path": "Patient["}]),
+            "Patient/k1",
+            "400",
+            ["Bundle.entry[1].resource.parameter[0].part[1]"],
+        ),
+        (binary | {"data": wrong}, "Patient/k1", "422", ["Bundle.entry[2]", "Patient.gender"]),
+        (binary | {"data": "e30="}, "Patient/k1", "400", ["Bundle.entry[3].resource.data"]),
+        (binary | {"data": "W10"}, "Patient/k1", "400", ["Bundle.entry[4].resource.data"]),
+        (binary, "Patient/k1", "400", ["Bundle.entry[5].resource"]),
+        (
+            binary | {"contentType": "text/plain", "data": "W10="},
+            "Patient/k1",
+            "400",
+            ["Bundle.entry[6].resource.contentType"],
+        ),
+        (anna("k1"), "Patient/k1", "400", ["Bundle.entry[7].resource"]),
+        (parameters([BIRTH]), "Patient/none", "404", ["Bundle.entry[8]"]),
+        (parameters([BIRTH]), "Patient?identifier=urn:k|none", "404", ["Bundle.entry[9].request.url"]),
+        (parameters([BIRTH]), "Patient/k1", "200", None),
+    ]
+    listed = [{"resource": body, "request": {"method": "PATCH", "url": url}} for body, url, _, _ in entries]
+    answer = await shared.post("/r5", json={"resourceType": "Bundle", "type": "batch", "entry": listed})
+    for at, (response, (_, _, status, where)) in enumerate(zip(answer.json()["entry"], entries, strict=True)):
+        assert response["response"]["status"][:3] == status, at
+        if where is not None:
+            issue = response["response"]["outcome"]["issue"][0]
+            assert issue["expression"] == where, issue
+    expecting = {"method": "PATCH", "url": "Patient/k1", "ifMatch": 'W/"1"'}
+    entry = {"resource": parameters([{"type": "delete", "path": "birthDate"}]), "request": expecting}
+    stale = await shared.post("/r5", json={"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert stale.status_code == 412
+
+
 async def test_bodies_beyond_the_limit_are_refused(serve: Serve) -> None:
     async with serve(max_body_mb=1) as client:
         await put(client, anna("l1"))
