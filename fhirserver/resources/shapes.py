@@ -12,7 +12,7 @@ from typing import Any, Literal
 from fhirserver.resources.bindings import binding
 from fhirserver.resources.fhirpath.environment import Place
 from fhirserver.resources.findings import LIMIT, Check, DeepCheck, Finding, Findings, one, shown
-from fhirserver.resources.invariants import judged, rules, rules_of_element
+from fhirserver.resources.invariants.rules import judged, rules, rules_of_element
 from fhirserver.resources.narrative import xhtml
 from fhirserver.resources.primitives import primitive
 from fhirserver.resources.reference_targets import codeable_reference, reference
@@ -79,7 +79,7 @@ def shape(release: Release, name: str, depth: Depth) -> DeepCheck:
     is_extension = name == "Extension"
     # A resource may have its id alone, and so may the sibling of a primitive that has a value.
     lone_id = found.kind == "resource" or name == "Element"
-    judge = judged(rules(release, name, warnings=depth == "warnings")) if depth != "structure" else None
+    judge = judged(release, name, rules(release, name, warnings=depth == "warnings")) if depth != "structure" else None
 
     def check(value: Any, place: Place) -> Findings | None:
         if type(value) is not dict:
@@ -117,10 +117,17 @@ def shape(release: Release, name: str, depth: Depth) -> DeepCheck:
                 findings = (findings or []) + bad
         if findings:
             findings = settle(value, findings)
-        # What has not the right shape is not asked for more.
-        return judge(value, place) if judge is not None and not findings else findings
+        if judge is None or (findings and not _sound(findings)):
+            return findings
+        broken = judge(value, place)
+        return broken if findings is None or broken is None else findings + broken
 
     return check
+
+
+def _sound(findings: Findings) -> bool:
+    """Whether all is there and of the right shape, so that invariants can be asked."""
+    return all(found.code in ("invariant", "code-invalid") for found in findings)
 
 
 class _Checks(dict[str, DeepCheck | None]):
@@ -197,7 +204,7 @@ def _single(release: Release, owner: str, element: Element, depth: Depth) -> tup
     elif kind == "CodeableReference" and element.targets:
         parts.append(codeable_reference(release, element.targets))
     path = f"{owner}.{element.choice}[x]" if element.choice else f"{owner}.{element.name}"
-    own = judged(rules_of_element(release, path, kind, warnings=depth == "warnings"))
+    own = judged(release, kind, rules_of_element(release, path, kind, warnings=depth == "warnings"))
     if own is not None:
         deep.append(own)
     return parts, deep

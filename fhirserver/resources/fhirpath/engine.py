@@ -41,6 +41,7 @@ def engine(release: Release, expression: str) -> Callable[[Items, Environment], 
         options = {
             "userInvocationTable": {"resolve": {"fn": _resolving(environment), "arity": {0: []}}},
             "returnRawData": True,
+            "traceFn": lambda *_: None,
         }
         variables = {"resource": environment.resource.value, "rootResource": environment.root.value}
         focus = [_library_node(item) for item in items if type(item) is Node]

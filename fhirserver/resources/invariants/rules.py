@@ -1,4 +1,4 @@
-"""The specification's invariants: for each type and element the conditions that its values must meet.
+"""What elements of a type must satisfy, made ready: each invariant with its condition, and when it is to be asked.
 
 https://hl7.org/fhir/R5/conformance-rules.html#constraints. An invariant is met when its expression is true; when it is
 false, or says nothing, or cannot be evaluated, it is broken.
@@ -6,36 +6,22 @@ false, or says nothing, or cannot be evaluated, it is broken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
-
-from fhirserver.resources.containment import QUICK
 from fhirserver.resources.fhirpath.conditions import condition
 from fhirserver.resources.fhirpath.environment import Place
 from fhirserver.resources.fhirpath.guards import guard
 from fhirserver.resources.fhirpath.routes import Condition
 from fhirserver.resources.fhirpath.syntax import parse
 from fhirserver.resources.fhirpath.values import EvaluationError
-from fhirserver.resources.findings import DeepCheck, Finding, Findings
-from fhirserver.resources.invariants_apart import APART, CORRECTED, COVERED, REWORDED
+from fhirserver.resources.findings import DeepCheck, Findings
+from fhirserver.resources.invariants.broken import broken
+from fhirserver.resources.invariants.contained import QUICK
+from fhirserver.resources.invariants.table import Invariant, invariants
 from fhirserver.resources.registry import Release, structure
-
-Severity = Literal["error", "warning"]
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """A rule on the element at `path`, which is a type, a backbone element or one property (ElementDefinition.max)."""
-
-    path: str
-    key: str
-    severity: Severity
-    expression: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +31,6 @@ class Rule:
     invariant: Invariant
     met: Condition
     guards: frozenset[str] | None
-
-
-@cache
-def invariants(release: Release, path: str) -> tuple[Invariant, ...]:
-    """The invariants defined at a type or element, as they are evaluated: without those that are checked elsewhere."""
-    found = []
-    for key, severity, expression in _table(release).get(path, ()):
-        if key not in COVERED and (release, path, key) not in APART:
-            corrected = CORRECTED.get((release, path, key)) or REWORDED.get((release, expression))
-            found.append(Invariant(path, key, severity, corrected.expression if corrected else expression))
-    return tuple(found)
 
 
 @cache
@@ -96,15 +71,8 @@ def _lineage(release: Release, type_: str) -> list[str]:
     return names
 
 
-@cache
-def _table(release: Release) -> Mapping[str, list[tuple[str, Severity, str]]]:
-    data = resources.files("fhirserver.resources").joinpath("definitions", release, "invariants.json").read_bytes()
-    table: dict[str, list[tuple[str, Severity, str]]] = msgspec.json.decode(data)
-    return table
-
-
-def judged(asked: Sequence[Rule]) -> DeepCheck | None:
-    """The check of an element's rules; None where it has none."""
+def judged(release: Release, type_: str, asked: Sequence[Rule]) -> DeepCheck | None:
+    """The check of the rules of elements of a type; None where there are none."""
     table = [(rule.guards, rule.met, rule.invariant) for rule in asked]
 
     def check(value: Any, place: Place) -> Findings | None:
@@ -118,14 +86,7 @@ def judged(asked: Sequence[Rule]) -> DeepCheck | None:
                     continue
             except (EvaluationError, ArithmeticError, RecursionError) as error:
                 reason = f" ({error})"
-            findings = findings or []
-            findings.append(_broken(invariant, reason))
+            findings = (findings or []) + broken(release, type_, invariant, value, place, reason)
         return findings
 
     return check if table else None
-
-
-def _broken(invariant: Invariant, reason: str) -> Finding:
-    rule = f"{invariant.key} of {invariant.path}"
-    sentence = f"Invariant {rule} is not met{reason}: make it true that {invariant.expression}."
-    return Finding("", "invariant", sentence, invariant.severity, invariant.key)

@@ -26,7 +26,7 @@ def all_referred_to(value: Any, _place: Place) -> bool:
             todo += item.values()
         elif type(item) is list:
             todo += item
-    return all(type(each) is dict and each.get("id") in found for each in value["contained"])
+    return all(type(each) is dict and each.get("id") in found for each in value.get("contained", ()))
 
 
 def leads_somewhere(value: Any, place: Place) -> bool:
