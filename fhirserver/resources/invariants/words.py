@@ -47,9 +47,7 @@ def _described(tree: Path) -> str | None:
             return f"give at least one of {_listed(wanted)}"
         case Infix(">", sums, Literal(0)) if len(wanted := _counted(sums)) > 1:
             return f"give at least one of {_listed(wanted)}"
-        case Infix("xor" | "!=", left, right) if (
-            len(wanted := [*_all_of(left, "exists"), *_all_of(right, "exists")]) == 2
-        ):
+        case Infix("xor" | "!=", left, right) if len(wanted := _both(left, right)) == 2:
             return f"give exactly one of {_listed(wanted)}"
         case Infix("=", left, right) if len(wanted := _both(left, right)) == 2:
             return f"give both {wanted[0]} and {wanted[1]}, or neither"
