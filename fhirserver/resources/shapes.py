@@ -120,7 +120,7 @@ def shape(release: Release, name: str, depth: Depth) -> DeepCheck:
         if judge is None or (findings and not _sound(findings)):
             return findings
         broken = judge(value, place)
-        return broken if findings is None or broken is None else findings + broken
+        return findings + broken if findings and broken else findings or broken
 
     return check
 
