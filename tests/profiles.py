@@ -15,7 +15,8 @@ BASE = "http://example.org/fhir/StructureDefinition/"
 
 def structure_definition(row: Json) -> Json:
     """The StructureDefinition of a row; its snapshot holds what it says, all else is as in the base type."""
-    return {
+    context = {"context": [{"type": "element", "expression": "Element"}]} if row["type"] == "Extension" else {}
+    return context | {
         "resourceType": "StructureDefinition",
         "id": row["name"],
         "url": BASE + row["name"],
@@ -27,8 +28,14 @@ def structure_definition(row: Json) -> Json:
         "type": row["type"],
         "baseDefinition": f"http://hl7.org/fhir/StructureDefinition/{row['type']}",
         "derivation": "constraint",
-        "snapshot": {"element": row["elements"]},
+        "snapshot": {"element": [_element(at, each) for at, each in enumerate(row["elements"])]},
     }
+
+
+def _element(at: int, row: Json) -> Json:
+    """What each element of a snapshot must have besides what it says."""
+    base = {"path": row["path"], "min": 0, "max": "*"}
+    return {"id": f"e{at}", "definition": "An element.", "min": 0, "max": "*", "base": base, **row}
 
 
 def definitions() -> list[Json]:

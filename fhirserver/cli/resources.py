@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,8 @@ from fhirserver import fhirjson
 from fhirserver.app import create_app
 from fhirserver.cli import common
 from fhirserver.cli.common import Database, DataDir, Paths, Uri
-from fhirserver.errors import FhirError, Malformed
+from fhirserver.cli.ordering import Placed, files_in_order, stages
+from fhirserver.errors import FhirError, Issue, Malformed
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, write
 from fhirserver.interactions.server import Server
@@ -51,8 +53,14 @@ class _Group:
 class _Tally:
     """How many resources were stored, and how many failures were said."""
 
-    stored = 0
-    failed = 0
+    def __init__(self) -> None:
+        self.stored = 0
+        self.failed = 0
+        self.notes: Counter[str] = Counter()
+
+    def note(self, issues: Iterable[Issue]) -> None:
+        """Counts what is to be said of resources that are stored."""
+        self.notes.update(issue.diagnostics for issue in issues)
 
     def fail(self, place: object, sentence: object) -> None:
         self.failed += 1
@@ -63,13 +71,15 @@ async def _load_all(server: Server, paths: list[Path]) -> int:
     """Loads every file and prints the sum; the number of failures."""
     tally = _Tally()
     with common.progress("loading", len(paths)) as advance:
-        for path in paths:
+        for path in files_in_order(paths):
             try:
                 for group in _groups(path):
                     await _store(server, group, tally)
             except OSError as error:
                 tally.fail(path, error.strerror or error)
             advance()
+    for sentence, count in sorted(tally.notes.items()):
+        common.out.print(f"{count} times: {sentence}")
     common.out.print(f"{tally.stored} resources loaded from {len(paths)} files, {tally.failed} failures.")
     return tally.failed
 
@@ -88,21 +98,19 @@ def _groups(path: Path) -> Iterator[_Group]:
 
 async def _store(server: Server, group: _Group, tally: _Tally) -> None:
     """Stores a group; what is wrong by itself is left out and named, the others are stored."""
-    operations: list[write.Operation] = []
+    found: list[Placed] = []
     for place, data in group.items:
         try:
             resource = fhirjson.loads_resource(data)
             if resource["resourceType"] == "Bundle" and resource.get("type") in ("transaction", "batch"):
                 await _process(server, place, resource, tally)
                 continue
-            operations += [await _put(server, each) for each in _collected(resource)]
+            found += [(place, each) for each in _collected(resource)]
         except FhirError as error:
             tally.fail(place, error)
-    for start in range(0, len(operations), TOGETHER):
-        try:
-            tally.stored += len(await write.apply(server, operations[start : start + TOGETHER]))
-        except FhirError as error:
-            tally.fail(group.place, error)
+    for resources in stages(found):
+        for start in range(0, len(resources), TOGETHER):
+            await _put(server, group.place, resources[start : start + TOGETHER], tally)
 
 
 async def _process(server: Server, place: str, content: Resource, tally: _Tally) -> None:
@@ -130,11 +138,20 @@ def _collected(content: Resource) -> list[Resource]:
     return found
 
 
-async def _put(server: Server, resource: Resource) -> write.Put:
-    type_ = resource["resourceType"]
-    notes = await write.accept(server, type_, resource)
-    given = resource.get("id")
-    return write.Put(type_, given or write.new_id(), resource, create_only=not given, notes=notes)
+async def _put(server: Server, place: str, resources: Sequence[Placed], tally: _Tally) -> None:
+    """Stores resources in one transaction, those left out that are not valid."""
+    operations: list[write.Operation] = []
+    for where, resource in resources:
+        try:
+            type_, given = resource["resourceType"], resource.get("id")
+            tally.note(await write.accept(server, type_, resource))
+            operations.append(write.Put(type_, given or write.new_id(), resource, create_only=not given))
+        except FhirError as error:
+            tally.fail(where, error)
+    try:
+        tally.stored += len(await write.apply(server, operations)) if operations else 0
+    except FhirError as error:
+        tally.fail(place, error)
 
 
 def _said(outcome: Resource | None) -> str:

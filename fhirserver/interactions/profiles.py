@@ -8,7 +8,7 @@ of them all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from fhirserver import fhirjson
@@ -71,12 +71,21 @@ def beside(release: Release, resources: Iterable[Resource]) -> Beside | None:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A profile that a resource says it conforms to; `place` is its FHIRPath, `inside` that it is contained."""
+    """A profile that a resource says it conforms to, or is asked to; `inside` that it is contained.
+
+    `place` is the FHIRPath of the resource, `said` that of the claim.
+    """
 
     canonical: str
     resource: Resource
     place: str
+    said: str
     inside: bool = False
+
+    def within(self, where: str) -> Claim:
+        """The same claim of a resource that stands at `where` in a Bundle."""
+        place, said = (where + path[len(path.partition(".")[0]) :] for path in (self.place, self.said))
+        return replace(self, place=place, said=said)
 
 
 _KNOWN: WeakKeyDictionary[Store, dict[Release, Definitions]] = WeakKeyDictionary()
@@ -148,14 +157,13 @@ def claims(resource: Resource) -> Iterator[Claim]:
         for at, entry in enumerate(resource.get("entry", ())):
             if "resource" in entry:
                 for claim in claims(entry["resource"]):
-                    place = f"Bundle.entry[{at}].resource{claim.place.removeprefix(entry['resource']['resourceType'])}"
-                    yield Claim(claim.canonical, claim.resource, place, claim.inside)
+                    yield claim.within(f"Bundle.entry[{at}].resource")
 
 
 def _own(resource: Resource, place: str, inside: bool) -> Iterator[Claim]:
-    for canonical in resource.get("meta", {}).get("profile", ()):
+    for at, canonical in enumerate(resource.get("meta", {}).get("profile", ())):
         if isinstance(canonical, str):
-            yield Claim(canonical, resource, place, inside)
+            yield Claim(canonical, resource, place, f"{place}.meta.profile[{at}]", inside)
 
 
 async def judge(
@@ -186,11 +194,11 @@ def _one(known: Library, resource: Resource, claim: Claim, warnings: bool) -> li
         if is_a(known.release, kind, name):
             return []
         said = f"'{claim.canonical}' is the definition of {name}, and this is a {kind}: claim what it is."
-        return [Issue("error", "value", said, (f"{claim.place}.meta.profile",))]
+        return [Issue("error", "value", said, (claim.said,))]
     profile = known.profile(claim.canonical)
     if profile is None:
         said = f"The profile '{claim.canonical}' is not known here, so it was not checked: store it to have it checked."
-        return [Issue("information", "not-found", said, (f"{claim.place}.meta.profile",), "unknown-profile")]
+        return [Issue("information", "not-found", said, (claim.said,), "unknown-profile")]
     root = resource if claim.inside else None
     issues = profile.issues(claim.resource, warnings=warnings, at=claim.place, root=root)
     if warnings or profile.check is None:

@@ -58,9 +58,9 @@ def _failed(issues: list[Issue]) -> bool:
 def _of_type(call: Call, resource: Resource) -> list[Issue]:
     """Whether the resource is of the type that the URL names."""
     kind = resource.get("resourceType")
-    if call.type in (None, kind):
+    if call.type in (None, kind) or not isinstance(kind, str):
         return []
-    said = f"The URL is for {call.type}, the resource is a {shown(str(kind))}: send it to its own type."
+    said = f"The URL is for {call.type}, the resource is a {shown(kind)}: send it to its own type."
     return [Issue("error", "invalid", said, ("resourceType",))]
 
 
@@ -78,7 +78,7 @@ async def problems(
         return issues
     claimed = list(profiles.claims(resource))
     if profile is not None and not any(claim.canonical == profile and claim.resource is resource for claim in claimed):
-        claimed.append(profiles.Claim(profile, resource, resource["resourceType"]))
+        claimed.append(profiles.Claim(profile, resource, resource["resourceType"], where))
     return issues + await profiles.judge(server, resource, claimed, warnings=True)
 
 

@@ -265,6 +265,38 @@ def test_load_takes_single_resources_ndjson_and_bundles(server: Beside, http: ht
         assert http.get(f"/Patient/{id_}").status_code == 200, id_
 
 
+def test_load_stores_profiles_before_what_claims_them(server: Beside, tmp_path: Path) -> None:
+    element = {"id": "Patient", "path": "Patient", "definition": "x", "min": 0, "max": "*"}
+    born = element | {"id": "Patient.birthDate", "path": "Patient.birthDate", "min": 1}
+    for row in (element, born):
+        row["base"] = {"path": row["path"], "min": 0, "max": "*"}
+    definition = {
+        "resourceType": "StructureDefinition",
+        "id": "born",
+        "url": "http://example.org/born",
+        "name": "Born",
+        "status": "active",
+        "kind": "resource",
+        "abstract": False,
+        "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "derivation": "constraint",
+        "snapshot": {"element": [element, born]},
+    }
+    claims = {"meta": {"profile": ["http://example.org/born"]}}
+    ndjson(tmp_path / "a.ndjson", patient("claiming", **claims), patient("claiming2", **claims, birthDate="2000"))
+    unknown = patient("other", meta={"profile": ["http://example.org/unknown"]})
+    (tmp_path / "b.json").write_text(json.dumps(unknown))
+    collection = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": definition}]}
+    (tmp_path / "z.json").write_text(json.dumps(collection))
+    done = command(server, "load", str(tmp_path))
+    assert done.returncode == 1
+    said = done.stdout.strip().splitlines()
+    assert "http://example.org/unknown" in said[0]
+    assert said[-1] == "3 resources loaded from 3 files, 1 failures."
+    assert f"{tmp_path / 'a.ndjson'}:1: " in done.stderr
+
+
 def test_load_names_each_line_that_fails_and_stores_the_others(
     server: Beside, http: httpx.Client, tmp_path: Path
 ) -> None:

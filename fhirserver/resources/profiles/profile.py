@@ -73,7 +73,7 @@ class Profile:
         found = []
         for path, said in self.unchecked:
             if _has(resource, path.split(".")[1:]):
-                place = (at or kind) + path.removeprefix(path.partition(".")[0])
+                place = (at or kind) + path.removeprefix(path.partition(".")[0]).replace("[x]", "")
                 found.append(Issue("information", "informational", f"{said} (Profile {self.url})", (place,)))
         return found
 
