@@ -141,3 +141,8 @@ async def test_the_clients_own_kind_of_patch_is_refused_in_words(client: Client,
         await done(made.patch(gender="female"))
     assert refused.value.resource["issue"][0]["diagnostics"]
     assert "gender" not in await done(client.get("Patient", made.id))
+
+
+async def test_a_resource_is_validated_before_it_is_sent(client: Client, system: str) -> None:
+    assert await done(patient(client, system).is_valid()) is True
+    assert await done(patient(client, system, gender="robot").is_valid()) is False

@@ -39,7 +39,7 @@ const checks = {
     const tool = new CapabilityTool(statement);
     assert.equal(statement.fhirVersion, '5.0.0');
     assert.ok(tool.serverCan('transaction') && tool.serverCan('batch'));
-    for (const interaction of ['read', 'vread', 'update', 'delete', 'create', 'search-type']) {
+    for (const interaction of ['read', 'vread', 'update', 'patch', 'delete', 'create', 'search-type']) {
       assert.ok(tool.resourceCan('Patient', interaction), interaction);
     }
     assert.ok(tool.resourceSearch('Patient', 'birthdate'));
@@ -139,6 +139,25 @@ const checks = {
     const found = await client.history({ resourceType: 'Patient', id });
     assert.equal(found.type, 'history');
     assert.deepEqual(found.entry.map((entry) => entry.response.etag), ['W/"3"', 'W/"2"', 'W/"1"']);
+  },
+
+  async histories() {
+    const { id } = await create(patient());
+    for (const all of [await client.history({ resourceType: 'Patient' }), await client.history()]) {
+      assert.equal(all.type, 'history');
+      assert.equal(all.entry[0].resource.id, id, 'the newest is first');
+    }
+  },
+
+  async patches() {
+    const { id } = await create(patient());
+    const place = { resourceType: 'Patient', id };
+    const jsonPatch = [{ op: 'add', path: '/gender', value: 'female' }, { op: 'remove', path: '/name' }];
+    const patched = await client.patch({ ...place, jsonPatch });
+    assert.deepEqual([patched.meta.versionId, patched.gender, patched.name], ['2', 'female', undefined]);
+    const stale = { headers: { 'If-Match': 'W/"1"' } };
+    await refusal(client.patch({ ...place, jsonPatch: jsonPatch.slice(0, 1), options: stale }), 412);
+    await refusal(client.patch({ ...place, jsonPatch: [{ op: 'test', path: '/gender', value: 'male' }] }), 422);
   },
 
   async operations() {
