@@ -10,8 +10,9 @@ from typing import Any
 
 from fhirserver.errors import FhirError
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions.bundle_entry import Ask, Invoke, Look, Part, entries_of, part
+from fhirserver.interactions.bundle_entry import Ask, Invoke, Look, Part
 from fhirserver.interactions.bundle_operations import invoke, invoked
+from fhirserver.interactions.bundle_parts import entries_of, part
 from fhirserver.interactions.bundle_reads import look, looks
 from fhirserver.interactions.bundle_writes import accept, carry_out, written
 from fhirserver.interactions.rewrite import Links

@@ -1,37 +1,25 @@
-"""One entry of a batch or transaction taken apart: which interaction, on what, under which condition.
+"""What an entry of a batch or transaction asks for: a write, a read or an operation.
 
-https://hl7.org/fhir/R5/bundle.html#bundle-unique, https://hl7.org/fhir/R5/http.html#transaction
+https://hl7.org/fhir/R5/http.html#transaction
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-from urllib.parse import urlsplit
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, FhirError, Issue, Malformed, NotSupported, TooLarge
+from fhirserver.errors import FhirError, Issue
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import write
-from fhirserver.interactions.conditional import Criteria, precondition
-from fhirserver.interactions.server import Server, known_type
-from fhirserver.patch.formats import Change, from_resource
+from fhirserver.interactions.conditional import Criteria
+from fhirserver.patch.formats import Change
 from fhirserver.store.documents import Expected
-
-_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
-_CONDITIONS: Mapping[str, frozenset[str]] = {
-    "ifMatch": frozenset({"PUT", "PATCH", "DELETE"}),
-    "ifNoneMatch": frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
-    "ifModifiedSince": frozenset({"GET", "HEAD"}),
-    "ifNoneExist": frozenset({"POST"}),
-}
-"""The methods that each condition goes with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A write taken apart: `id` or `criteria` or neither (a create); `fresh` is the id a create would take.
+
+    `change` is what a patch does, and `patch` the resource that says so, if one does.
 
     `notes` is what is to be said of a resource that was accepted.
     """
@@ -43,6 +31,7 @@ class Ask:
     criteria: Criteria | None = None
     resource: Resource | None = None
     change: Change | None = None
+    patch: Resource | None = None
     full_url: str | None = None
     expected: Expected | None = None
     fresh: str = ""
@@ -62,13 +51,17 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A read taken apart: of one resource, of a version of it, or a search of its type."""
+    """A read taken apart: of one resource, of a version of it, a search of its type, or a history.
+
+    Without a type it is the history of everything.
+    """
 
     at: int
-    type: str
+    type: str | None
     id: str | None = None
     version: str | None = None
     query: str = ""
+    history: bool = False
     bodies: bool = True
     none_match: str | None = None
     modified_since: str | None = None
@@ -100,63 +93,9 @@ class Invoke:
 Part = Ask | Look | Invoke
 
 
-def entries_of(server: Server, bundle: Resource) -> list[Any]:
-    """The entries of a batch or transaction; refuses what is none, or too large."""
-    if bundle.get("resourceType") != "Bundle" or bundle.get("type") not in ("batch", "transaction"):
-        raise BadRequest(
-            "This address takes a Bundle of type 'batch' or 'transaction': send a single resource to its own type.",
-            expression="Bundle.type",
-        )
-    entries = bundle.get("entry", [])
-    if not isinstance(entries, list):
-        raise Malformed("Bundle.entry is an array.", expression="Bundle.entry")
-    most = server.settings.max_bundle_entries
-    if len(entries) > most:
-        raise TooLarge(
-            f"The Bundle has {len(entries)} entries, this server takes {most}: split it, or raise the setting "
-            "max_bundle_entries.",
-            expression="Bundle.entry",
-        )
-    return entries
-
-
 def place(at: int) -> str:
     """The FHIRPath of an entry."""
     return f"Bundle.entry[{at}]"
-
-
-def part(server: Server, at: int, entry: Any) -> Part:
-    """Takes an entry apart; refuses one that no interaction fits."""
-    where = place(at)
-    if not isinstance(entry, dict) or not isinstance(entry.get("request"), dict):
-        raise Malformed("The entry has no request: give its method and url.", expression=f"{where}.request")
-    request = entry["request"]
-    method, url = request.get("method"), request.get("url")
-    if not isinstance(method, str) or method not in _METHODS:
-        raise Malformed(
-            f"The method is one of {', '.join(_METHODS)}.", expression=f"{where}.request.method", code="value"
-        )
-    for condition, methods in _CONDITIONS.items():
-        if (given := request.get(condition)) is not None:
-            if not isinstance(given, str):
-                raise Malformed(f"{condition} is a string.", expression=f"{where}.request.{condition}")
-            if method not in methods:
-                raise NotSupported(
-                    f"{condition} goes with {' and '.join(sorted(methods))}, not with {method}: leave it out.",
-                    expression=f"{where}.request.{condition}",
-                )
-    if not isinstance(url, str) or not url:
-        raise Malformed("The entry's request has no url.", expression=f"{where}.request.url", code="required")
-    resource = entry.get("resource")
-    if resource is not None and (not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str)):
-        raise Malformed("The entry's resource has no resourceType.", expression=f"{where}.resource")
-    full_url = entry.get("fullUrl")
-    if full_url is not None and not isinstance(full_url, str):
-        raise Malformed("fullUrl is a string.", expression=f"{where}.fullUrl")
-    try:
-        return _part(server, at, request, resource, full_url)
-    except FhirError as error:
-        raise inside(error, where) from None
 
 
 def inside(error: FhirError, where: str) -> FhirError:
@@ -175,88 +114,3 @@ def _below(place: str) -> str:
     """.gender of Patient.gender; nothing for a bare name."""
     _, dot, rest = place.partition(".")
     return dot + rest
-
-
-def _part(server: Server, at: int, request: Mapping[str, Any], resource: Resource | None, full_url: str | None) -> Part:
-    where = place(at)
-    method, url = request["method"], request["url"]
-    parts = urlsplit(url.removeprefix(server.base + "/"))
-    if parts.scheme or parts.netloc:
-        raise BadRequest(
-            f"The url '{url[:200]}' is not of this server: write it relative to {server.base}.",
-            expression=f"{where}.request.url",
-        )
-    segments = [segment for segment in parts.path.split("/") if segment]
-    if segments and segments[-1].startswith("$") and len(segments) <= 3:
-        type_, id_ = [*segments[:-1], None, None][:2]
-        if type_ is not None:
-            known_type(server, type_)
-        return Invoke(at, method, segments[-1][1:], type_, id_, parts.query, resource)
-    known_type(server, segments[0] if segments else "")
-    _fits(method, resource, where)
-    if method in ("GET", "HEAD"):
-        return _look(at, request, segments, parts.query)
-    return _write(server, at, request, segments, parts.query, resource, full_url)
-
-
-def _fits(method: str, resource: Resource | None, where: str) -> None:
-    """Refuses a write without a resource, and a read or deletion with one."""
-    if method in ("POST", "PUT", "PATCH"):
-        if resource is None:
-            raise Malformed(f"A {method} needs a resource.", expression=f"{where}.resource", code="required")
-    elif resource is not None:
-        raise BadRequest(f"A {method} takes no resource.", expression=f"{where}.resource")
-
-
-def _look(at: int, request: Mapping[str, Any], segments: list[str], query: str) -> Look:
-    asked = (request["method"] == "GET", request.get("ifNoneMatch"), request.get("ifModifiedSince"))
-    match segments:
-        case [type_]:
-            return Look(at, type_, None, None, query, *asked)
-        case [type_, id_]:
-            return Look(at, type_, id_, None, query, *asked)
-        case [type_, id_, "_history", version]:
-            return Look(at, type_, id_, version, query, *asked)
-    raise _strange(at, request)
-
-
-def _write(
-    server: Server,
-    at: int,
-    request: Mapping[str, Any],
-    segments: list[str],
-    query: str,
-    resource: Resource | None,
-    full_url: str | None,
-) -> Ask:
-    where = f"{place(at)}.request"
-    method, type_ = request["method"], segments[0]
-    asked = Ask(
-        at,
-        method,
-        type_,
-        resource=resource,
-        full_url=full_url,
-        expected=precondition(
-            request.get("ifMatch"), request.get("ifNoneMatch"), (f"{where}.ifMatch", f"{where}.ifNoneMatch")
-        ),
-    )
-    if method == "PATCH" and resource is not None:
-        asked = replace(asked, resource=None, change=from_resource(server.release, resource))
-    match method, segments[1:]:
-        case (("PUT" | "PATCH" | "DELETE"), [id_]):
-            return replace(asked, id=id_)
-        case (("PUT" | "PATCH" | "DELETE"), []) if query:
-            return replace(asked, criteria=Criteria(type_, query), fresh=write.new_id())
-        case "POST", []:
-            given = request.get("ifNoneExist")
-            criteria = None if given is None else Criteria(type_, given.lstrip("?"))
-            return replace(asked, criteria=criteria, fresh=write.new_id())
-    raise _strange(at, request)
-
-
-def _strange(at: int, request: Mapping[str, Any]) -> NotSupported:
-    return NotSupported(
-        f"{request['method']} {request['url'][:200]} is no interaction that a Bundle can hold here.",
-        expression=f"{place(at)}.request.url",
-    )

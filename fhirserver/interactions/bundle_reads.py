@@ -13,6 +13,8 @@ from fhirserver.errors import BadRequest, FhirError
 from fhirserver.interactions import search
 from fhirserver.interactions.bundle_entry import Look, Part, inside
 from fhirserver.interactions.conditional import precondition
+from fhirserver.interactions.history import history
+from fhirserver.interactions.paging import Params
 from fhirserver.interactions.parts import part_of
 from fhirserver.interactions.read import read, vread
 from fhirserver.interactions.server import Reader, Server
@@ -23,15 +25,24 @@ from fhirserver.store.documents import Among, Version
 
 async def look(server: Server, asked: Look, within: Reader | None = None) -> render.Entry:
     """The response entry of a read; HEAD leaves the resource out, and what the client has already is a 304."""
-    if asked.id is None:
-        body = await search.searchset(server, asked.type, search.query_params(asked.query), strict=False, within=within)
-        return render.Entry(body=body if asked.bodies else None, response=render.Response(status(200)))
-    if asked.version is None:
-        version = await read(server, asked.type, asked.id, within=within)
+    params = search.query_params(asked.query)
+    if asked.history:
+        body = await history(server, params, asked.type, asked.id, strict=False, within=within)
+    elif asked.type is not None and asked.id is None:
+        body = await search.searchset(server, asked.type, params, strict=False, within=within)
     else:
-        version = await vread(server, asked.type, asked.id, asked.version, within=within)
-    if asked.query:
-        version = part_of(server, version, search.query_params(asked.query))
+        return await _read(server, asked, params, within)
+    return render.Entry(body=body if asked.bodies else None, response=render.Response(status(200)))
+
+
+async def _read(server: Server, asked: Look, params: Params, within: Reader | None) -> render.Entry:
+    type_, id_ = asked.type or "", asked.id or ""
+    if asked.version is None:
+        version = await read(server, type_, id_, within=within)
+    else:
+        version = await vread(server, type_, id_, asked.version, within=within)
+    if params:
+        version = part_of(server, version, params)
     known = _known(asked, version)
     return render.Entry(
         full_url=server.url(version.type, version.id),

@@ -7,38 +7,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, FhirError, Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import profiles, write
-from fhirserver.interactions.bundle_entry import Ask, entries_of, inside, part, place
-from fhirserver.interactions.bundle_places import Kept, Places, Same, Several, Target, resolve
+from fhirserver.interactions.bundle_entry import Ask, inside
+from fhirserver.interactions.bundle_parts import entries_of, part
+from fhirserver.interactions.bundle_places import Kept, Same, Several, Target, resolve
+from fhirserver.interactions.bundle_steps import Merge, merged, steps_of
 from fhirserver.interactions.rewrite import Links, conditional_references, rewrite
-from fhirserver.interactions.server import Server, present
-from fhirserver.patch.formats import Change
-from fhirserver.patch.guard import notes as patch_notes
+from fhirserver.interactions.server import Server
 from fhirserver.resources import bundle as render
 from fhirserver.resources.bundle import status
 from fhirserver.resources.operation_outcome import outcome
 from fhirserver.store.store import Tx
 
-Merge = Callable[[Resource, Resource], Resource]
-"""What is written of a study, given what is there and what was sent."""
-
 After = Callable[[Tx, Links], Awaitable[dict[int, render.Entry]]]
 """The rest of a transaction, which sees its writes."""
 
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An operation and the number of the entry that asks for it."""
-
-    at: int
-    operation: write.Operation
 
 
 async def transaction(
@@ -106,10 +94,9 @@ async def carry_out(
 
     async def work(tx: Tx) -> tuple[dict[int, write.Outcome], dict[int, render.Entry]]:
         places = await resolve(server, tx, asks, linked, keep_ids)
-        steps = await _steps(server, tx, asks, places)
-        _once(steps)
+        steps = await steps_of(server, tx, asks, places)
         if merge is not None:
-            steps = await _merge(tx, steps, merge)
+            steps = await merged(tx, steps, merge)
         results = await write.apply_within(server, tx, [step.operation for step in steps], locks)
         outcomes: dict[int, write.Outcome] = {}
         for step, result in zip(steps, results, strict=True):
@@ -164,80 +151,9 @@ async def _create(server: Server, asks: Sequence[Ask]) -> dict[int, write.Outcom
     }
 
 
-async def _steps(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) -> list[Step]:
-    """What is to be written, with the links between entries in place and the patches applied."""
-    patched = await _patched(server, tx, asks, places)
-    steps: list[Step] = []
-    for asked in asks:
-        match places.by_entry[asked.at]:
-            case Several(ids):
-                steps += [Step(asked.at, write.Remove(asked.type, id_)) for id_ in ids]
-            case Target(id_, fresh):
-                if asked.method == "DELETE":
-                    steps.append(Step(asked.at, write.Remove(asked.type, id_, asked.expected)))
-                    continue
-                if asked.change is not None:
-                    resource, notes = await _change(server, asked, id_, asked.change, patched[asked.type, id_])
-                else:
-                    resource, notes = rewrite(server.release, asked.resource or {}, places.links), asked.notes
-                steps.append(Step(asked.at, write.Put(asked.type, id_, resource, asked.expected, fresh, notes)))
-            case Kept() | Same():
-                pass
-    return steps
-
-
-async def _patched(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) -> dict[tuple[str, str], Resource]:
-    """The resources that patches are applied to; refuses what is not there."""
-    found: dict[tuple[str, str], Resource] = {}
-    for asked in asks:
-        target = places.by_entry[asked.at]
-        if asked.change is not None and isinstance(target, Target):
-            try:
-                version = present(server, await tx.read(asked.type, target.id), f"{asked.type}/{target.id}")
-            except FhirError as error:
-                raise inside(error, asked.where) from None
-            found[asked.type, target.id] = fhirjson.loads(version.body)
-    return found
-
-
-async def _change(
-    server: Server, asked: Ask, id_: str, change: Change, before: Resource
-) -> tuple[Resource, tuple[Issue, ...]]:
-    try:
-        resource = change(before)
-    except FhirError as error:
-        raise inside(error, asked.where) from None
-    try:
-        notes = await write.accept(server, asked.type, resource)
-        write.named(asked.type, id_, resource)
-    except FhirError as error:
-        # The place is one of the patched resource, which is not in the Bundle.
-        issues = [replace(issue, expression=(asked.where, *issue.expression)) for issue in error.issues]
-        raise type(error)(issues, headers=error.headers) from None
-    return resource, (*notes, *patch_notes(before, resource))
-
-
 def _deleted(asked: Ask, number: int) -> write.Outcome:
     said = Issue("information", "informational", f"{number} {asked.type} resources matched and were deleted.")
     return write.Outcome(None, changed=True, warnings=(said,))
-
-
-async def _merge(tx: Tx, steps: Sequence[Step], merge: Merge) -> list[Step]:
-    """Lets `merge` decide on every study that is there already."""
-    studies = [
-        (put.type, put.id)
-        for step in steps
-        if isinstance(put := step.operation, write.Put) and put.type == "ResearchStudy" and not put.create_only
-    ]
-    there = await tx.read_many(studies)
-    merged = []
-    for step in steps:
-        put = step.operation
-        before = there.get((put.type, put.id))
-        if before is not None and isinstance(put, write.Put):
-            step = Step(step.at, replace(put, resource=merge(fhirjson.loads(before.body), put.resource)))
-        merged.append(step)
-    return merged
 
 
 async def _rule_locks(server: Server, asks: Sequence[Ask]) -> list[str]:
@@ -249,21 +165,6 @@ async def _rule_locks(server: Server, asks: Sequence[Ask]) -> list[str]:
         elif asked.id is not None:
             operations.append(write.Remove(asked.type, asked.id))
     return await write.rule_locks(server, operations)
-
-
-def _once(steps: Sequence[Step]) -> None:
-    """A transaction names each resource once."""
-    seen: dict[tuple[str, str], int] = {}
-    for step in steps:
-        operation = step.operation
-        key = (operation.type, operation.id)
-        if key in seen:
-            raise BadRequest(
-                f"{operation.type}/{operation.id} is written by two entries: name it once in a transaction.",
-                expression=(place(seen[key]), place(step.at)),
-                code="duplicate",
-            )
-        seen[key] = step.at
 
 
 def written(server: Server, result: write.Outcome, bodies: bool) -> render.Entry:

@@ -225,3 +225,45 @@ async def test_two_entries_of_one_full_url_are_refused(client: httpx.AsyncClient
     assert answer.status_code == 400
     assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[0].fullUrl", "Bundle.entry[1].fullUrl"]
     assert await total(client, "Patient") == 0
+
+
+async def test_histories_are_read_in_a_bundle_and_see_what_it_writes(client: httpx.AsyncClient) -> None:
+    await client.put("/r5/Patient/a", json=KNOWN | {"id": "a"})
+    found = await send(
+        client,
+        "transaction",
+        entry("PUT", "Patient/a", patient(id="a")),
+        entry("GET", "Patient/a/_history?_count=1"),
+        entry("GET", "Patient/_history"),
+        entry("GET", "_history"),
+        entry("HEAD", "Patient/a/_history"),
+    )
+    assert statuses(found) == ["200"] * 5
+    assert found[1]["resource"]["entry"][0]["resource"]["meta"]["versionId"] == "2"
+    assert len(found[2]["resource"]["entry"]) == 2
+    assert found[3]["resource"]["type"] == "history"
+    assert "resource" not in found[4]
+    refused = await send(client, "batch", entry("GET", "Nothing/_history"), entry("GET", "Patient/none/_history"))
+    assert statuses(refused) == ["404", "404"]
+
+
+async def test_a_patch_in_a_transaction_links_to_its_other_entries(client: httpx.AsyncClient) -> None:
+    await client.put("/r5/Observation/o", json=observation("Patient/old") | {"id": "o"})
+    urn = "urn:uuid:00000000-0000-4000-8000-000000000001"
+    replace = {
+        "name": "operation",
+        "part": [
+            {"name": "type", "valueCode": "replace"},
+            {"name": "path", "valueString": "Observation.subject"},
+            {"name": "value", "valueReference": {"reference": urn}},
+        ],
+    }
+    made = await send(
+        client,
+        "transaction",
+        entry("PATCH", "Observation/o", {"resourceType": "Parameters", "parameter": [replace]}),
+        entry("POST", "Patient", patient(), fullUrl=urn),
+    )
+    assert statuses(made) == ["200", "201"]
+    stored = (await client.get("/r5/Observation/o")).json()
+    assert stored["subject"]["reference"] == made[1]["response"]["location"].partition("/_history")[0]
