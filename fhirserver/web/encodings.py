@@ -15,7 +15,7 @@ from fhirserver.web.formats import media
 WORTH = 1400
 """Bytes from which packing pays: less goes into one packet of the network as it is."""
 LEVEL = 1
-"""The cheapest level: a sixth to a tenth of the size of a FHIR page for a fifth of the time of the usual level."""
+"""The cheapest level: half the time of the usual one, for a tenth more bytes."""
 
 Coding = Literal["gzip", "deflate"]
 _GZIP = zlib.MAX_WBITS | 16

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -29,6 +29,7 @@ from fhirserver.web.formats import PLAIN
 from fhirserver.web.negotiation import ANSWER, LARGE, Answer, preferences
 
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
+_CONDITIONS = frozenset((b"if-none-match", b"if-modified-since"))
 VARY = {"Vary": "Accept, Accept-Encoding"}
 """For caches: what of the request shapes an answer."""
 
@@ -38,7 +39,7 @@ def fhir(request: Request, body: bytes, status: int = 200, headers: dict[str, st
     answer: Answer | None = request.scope.get(ANSWER)
     headers = VARY | headers if headers else VARY
     if answer is None:
-        return Response(body, status, headers, PLAIN["json"].content_type)
+        return _Ready(body, status, headers, PLAIN["json"].content_type)
     if len(body) > LARGE:
         return _Later(answer, body, status, headers)
     return _rendered(answer, body, status, headers)
@@ -53,6 +54,20 @@ def _rendered(answer: Answer, body: bytes, status: int, headers: dict[str, str])
         body = packed(body)
         headers = headers | {"Content-Encoding": "gzip"}
     return Response(body, status, headers, answer.chosen.content_type)
+
+
+class _Ready(Response):
+    """Bytes as they are: the general class looks twice at every header, which a read would feel."""
+
+    def __init__(self, body: bytes, status: int, headers: Mapping[str, str], content_type: str) -> None:
+        self.body = body
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [
+            *[(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", content_type.encode("latin-1")),
+        ]
 
 
 class _Later(Response):
@@ -83,12 +98,19 @@ def version_headers(version: Version) -> dict[str, str]:
 
 def unchanged(request: Request, version: Version, base: str) -> Response | None:
     """304 for a client that has this version already, by If-None-Match or, without that, If-Modified-Since."""
+    if _CONDITIONS.isdisjoint([name for name, _ in request.scope["headers"]]):
+        return None
     if "if-none-match" in request.headers:
         same = known(request, str(version.version))
     else:
         since = _http_time(request.headers.get("if-modified-since"))
         same = since is not None and version.at.replace(microsecond=0) <= since
-    return Response(status_code=304, headers=VARY | located(version, base)) if same else None
+    return not_modified(located(version, base)) if same else None
+
+
+def not_modified(headers: dict[str, str]) -> Response:
+    """304, with the headers that the whole answer would have."""
+    return Response(status_code=304, headers=VARY | headers)
 
 
 def known(request: Request, tag: str) -> bool:
