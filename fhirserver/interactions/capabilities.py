@@ -1,68 +1,209 @@
-"""capabilities: what this server does, from what is registered.
+"""capabilities: what this server does, from what is registered; nothing else is claimed.
 
-https://hl7.org/fhir/R5/capabilitystatement.html
+https://hl7.org/fhir/R5/http.html#capabilities, https://hl7.org/fhir/R5/capabilitystatement.html
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from hashlib import sha256
+from typing import Any, Literal, get_args
 
 from fhirserver import __version__, fhirjson
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import operations
+from fhirserver.interactions import integrity
+from fhirserver.interactions.operation import Level
+from fhirserver.interactions.operations import OPERATIONS
 from fhirserver.interactions.server import Server
-from fhirserver.resources.registry import VERSIONS, resource_types
-from fhirserver.search.parameters import parameters
+from fhirserver.patch.formats import MEDIA_TYPES
+from fhirserver.patch.guard import UNPATCHED
+from fhirserver.resources.registry import VERSIONS, Release, resource_types, structure
+from fhirserver.search.kinds import composite
+from fhirserver.search.kinds.reference import targets
+from fhirserver.search.parameters import Parameter, parameters
 
-_STARTED = fhirjson.now()
-_INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
+Mode = Literal["full", "normative", "terminology"]
+MODES: Mapping[str, Mode] = {mode: mode for mode in get_args(Mode)}
+
+FORMATS = ("application/fhir+json", "application/fhir+xml", "json", "xml")
+OF_A_TYPE = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
+OF_ALL = ("transaction", "batch", "history-system")
+_NORMATIVE = frozenset(
+    {
+        "Binary",
+        "Bundle",
+        "CapabilityStatement",
+        "CodeSystem",
+        "Observation",
+        "OperationDefinition",
+        "OperationOutcome",
+        "Parameters",
+        "Patient",
+        "StructureDefinition",
+        "ValueSet",
+    }
+)
+"""The resource types that R4 and R5 call normative."""
+_SECURITY = "There is no login: whoever reaches this address may read and write. Keep it private, or behind a proxy."
+# The day is the same in every process that serves, so that their statements are.
+_STARTED = fhirjson.today()
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """All that the statement depends on: a base of the server, and the settings that change what it does."""
+
+    release: Release
+    url: str
+    conditional_delete: str
+    enforced: frozenset[str]
+
+
+def _base(server: Server) -> _Base:
+    types = resource_types(server.release)
+    enforced = frozenset(type_ for type_ in types if integrity.watches_writes(server.settings, type_))
+    return _Base(server.release, server.base, server.settings.conditional_delete, enforced)
+
+
+def published(server: Server, mode: Mode) -> tuple[bytes, str]:
+    """The statement of a mode as JSON, and a tag that is another for another statement; made once."""
+    return _published(_base(server), mode)
+
+
+@lru_cache(32)
+def _published(base: _Base, mode: Mode) -> tuple[bytes, str]:
+    match mode:
+        case "full":
+            made = _statement(base)
+        case "normative":
+            made = _normative(base)
+        case "terminology":
+            made = _terminology(base)
+    body = fhirjson.dumps(made)
+    return body, sha256(body).hexdigest()[:32]
 
 
 def statement(server: Server) -> Resource:
-    """The CapabilityStatement of this base; its date is when the server came up."""
-    release = server.release
+    """The CapabilityStatement of this base, which is not to be changed."""
+    return _statement(_base(server))
+
+
+def _normative(base: _Base) -> Resource:
+    """The same, of the resource types alone that no later release may break."""
+    found = _statement(base)
+    rest = found["rest"][0]
+    kept = [each for each in rest["resource"] if each["type"] in _NORMATIVE]
+    return found | {"rest": [rest | {"resource": kept}]}
+
+
+def _terminology(base: _Base) -> Resource:
+    """What this server knows of terminologies: it holds code systems as resources and has none of its own."""
+    found = _statement(base)
+    same = ("url", "version", "status", "experimental", "date", "kind", "software", "implementation")
+    head = {name: found[name] for name in same}
+    names = {"name": "FhirserverTerminology", "title": "fhirserver: terminologies"}
+    return {"resourceType": "TerminologyCapabilities"} | head | names
+
+
+@lru_cache(32)
+def _statement(base: _Base) -> Resource:
+    types = sorted(resource_types(base.release))
     return {
         "resourceType": "CapabilityStatement",
+        "url": f"{base.url}/metadata",
+        "version": __version__,
+        "name": "Fhirserver",
+        "title": "fhirserver",
         "status": "active",
-        "date": fhirjson.instant(_STARTED),
+        "experimental": False,
+        "date": _STARTED,
         "kind": "instance",
         "software": {"name": "fhirserver", "version": __version__},
-        "implementation": {"description": "A FHIR server for clinical research", "url": server.base},
-        "fhirVersion": VERSIONS[release],
-        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "implementation": {"description": "A FHIR server for clinical research", "url": base.url},
+        "fhirVersion": VERSIONS[base.release],
+        "format": list(FORMATS),
+        "patchFormat": list(MEDIA_TYPES),
         "rest": [
             {
                 "mode": "server",
-                "security": {"cors": True},
-                "resource": [_resource(server, type_) for type_ in sorted(resource_types(release))],
-                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                "security": {"cors": True, "description": _SECURITY},
+                "resource": [_resource(base, type_) for type_ in types],
+                "interaction": [{"code": code} for code in OF_ALL],
+                "operation": _operations(base, ("system",)),
             }
         ],
     }
 
 
-def _resource(server: Server, type_: str) -> dict[str, Any]:
+def _resource(base: _Base, type_: str) -> dict[str, Any]:
+    release = base.release
+    patched = type_ not in UNPATCHED
+    known = list(searchable(release, type_).values())
     found: dict[str, Any] = {
         "type": type_,
-        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{type_}",
+        "interaction": [{"code": code} for code in OF_A_TYPE if code != "patch" or patched],
         "versioning": "versioned-update",
         "readHistory": True,
         "updateCreate": True,
         "conditionalCreate": True,
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
-        "conditionalDelete": "single",
+        "conditionalPatch": patched,
+        "conditionalDelete": base.conditional_delete,
+        "referencePolicy": ["literal", "logical", *(["enforced"] if type_ in base.enforced else [])],
+        "searchInclude": ["*", f"{type_}:*", *(f"{type_}:{each.code}" for each in known if _leads(each))],
+        "searchRevInclude": list(_referring(release).get(type_, ())),
+        "searchParam": [{"name": each.code, "definition": each.definition.url, "type": each.kind} for each in known],
+        "operation": _operations(base, ("type", "instance"), type_),
     }
-    known = [each for each in parameters(server.release, type_).values() if each.code != "_in"]
-    references = [f"{type_}:{each.code}" for each in known if each.kind == "reference" and each.code != "_profile"]
-    if references:
-        found["searchInclude"] = references
-    found["searchParam"] = [{"name": each.code, "definition": each.definition.url, "type": each.kind} for each in known]
-    own = [
-        {"name": operation.code, "definition": operation.canonical(server.base)}
-        for operation in operations.OPERATIONS
-        if operation.types is None or type_ in operation.types
-    ]
-    if own:
-        found["operation"] = own
+    # R4 has no place to say what becomes of a conditional patch.
+    shape = structure(release, "CapabilityStatement.rest.resource")
+    return {name: value for name, value in found.items() if value != [] and shape and name in shape.elements}
+
+
+@cache
+def searchable(release: Release, type_: str) -> Mapping[str, Parameter]:
+    """The search parameters of a type that a search takes."""
+    return {code: each for code, each in parameters(release, type_).items() if code != "_in" and _supported(each)}
+
+
+def _supported(parameter: Parameter) -> bool:
+    return composite.supported(parameter) if parameter.kind == "composite" else parameter.kind != "special"
+
+
+def _leads(parameter: Parameter) -> bool:
+    """Whether what it refers to can be included."""
+    return parameter.kind == "reference" and parameter.code != "_profile"
+
+
+@cache
+def _referring(release: Release) -> Mapping[str, list[str]]:
+    """Type → Source:parameter of what may refer to it."""
+    found: dict[str, list[str]] = {}
+    for source in sorted(resource_types(release)):
+        for each in searchable(release, source).values():
+            for type_ in targets(each) if _leads(each) else ():
+                found.setdefault(type_, []).append(f"{source}:{each.code}")
     return found
+
+
+def _operations(base: _Base, levels: Iterable[Level], type_: str | None = None) -> list[dict[str, str]]:
+    wanted = set(levels)
+    return [
+        {"name": operation.code, "definition": operation.canonical(base.url)}
+        for operation in OPERATIONS
+        if wanted & set(operation.levels) and (operation.types is None or type_ in operation.types)
+    ]

@@ -70,10 +70,15 @@ def _order(components: Sequence[Parameter]) -> list[int] | None:
     return [n for n in range(len(components)) if n not in (*ranged, *strings)] + strings
 
 
+def supported(parameter: Parameter) -> bool:
+    """Whether a composite can be searched by: some have parts that no index holds together."""
+    return _order(parts(parameter)) is not None
+
+
 def parse(parameter: Parameter, modifier: str | None, value: str, given: str, bases: Sequence[str] = ()) -> Test:
     """The test of one value: the parts' values joined by '$'."""
     components = parts(parameter)
-    if _order(components) is None:
+    if not supported(parameter):
         raise NotSupported(f"The composite '{parameter.code}' is not supported: search by its parts.", expression=given)
     values = escapes.split(value, "$")
     if len(values) != len(components) or not all(values):
