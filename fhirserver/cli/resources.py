@@ -79,7 +79,7 @@ async def _load_all(server: Server, paths: list[Path]) -> int:
                 tally.fail(path, error.strerror or error)
             advance()
     for sentence, count in sorted(tally.notes.items()):
-        common.out.print(f"{count} times: {sentence}")
+        common.out.print(f"{count} times: {sentence}", soft_wrap=True)
     common.out.print(f"{tally.stored} resources loaded from {len(paths)} files, {tally.failed} failures.")
     return tally.failed
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from fhirserver import fhirjson
@@ -23,7 +24,7 @@ from fhirserver.resources.profiles.types import base_type, is_a, is_base
 from fhirserver.resources.registry import Release
 from fhirserver.resources.validation import validate
 from fhirserver.search.kinds import uri
-from fhirserver.store.documents import Query
+from fhirserver.store.documents import Query, Version
 from fhirserver.store.store import Store
 
 LOCK = "definitions"
@@ -42,13 +43,18 @@ def defines(type_: str) -> bool:
     return type_ in KINDS
 
 
+Numbered = tuple[Kind, str, int]
+"""Type, id and version."""
+
+
 @dataclass(slots=True)
 class Definitions:
-    """What is known of the stored definitions as they were at one count of turns."""
+    """What is known of the stored definitions at one count of turns: those `asked` for are the `versions`."""
 
     turns: int
     library: Library
     asked: set[Need] = field(default_factory=set)
+    versions: set[Numbered] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -99,7 +105,11 @@ async def library(server: Server, canonicals: Iterable[str], beside: Beside | No
         missing = wanted - known.asked
         if not missing:
             break
-        found = await _load(server, missing)
+        found = []
+        for kind, urls in _chunks(missing):
+            for version in await _find(server, kind, urls):
+                found.append(slim(fhirjson.loads(version.body)))
+                known.versions.add((kind, version.id, version.version))
         if beside is not None:
             found += [slim(each) for each in beside.resources if (each["resourceType"], each.get("url")) in missing]
         known.library.add(found)
@@ -119,32 +129,45 @@ async def _definitions(server: Server, beside: Beside | None) -> Definitions:
     turns = await server.store.turns(LOCK)
     releases = _KNOWN.setdefault(server.store, {})
     known = releases.get(server.release)
+    if known is not None and known.turns != turns and await _unchanged(server, known):
+        known.turns = turns
     if known is None or known.turns != turns or len(known.asked) > _MOST:
         known = releases[server.release] = Definitions(turns, Library(server.release))
     return known
 
 
-async def _load(server: Server, wanted: Iterable[Need]) -> list[Resource]:
-    """The stored definitions of these canonicals in all their versions, the last written last."""
-    found = []
+async def _unchanged(server: Server, known: Definitions) -> bool:
+    """Whether what was written since concerns none of the definitions that are known."""
+    there: set[Numbered] = set()
+    for kind, urls in _chunks(known.asked):
+        rows = await server.store.numbers(kind, _of(server.release, urls), _MOST)
+        there |= {(kind, id_, version) for id_, version in rows}
+    return there == known.versions
+
+
+def _chunks(wanted: Iterable[Need]) -> Iterator[tuple[Kind, list[str]]]:
+    """Canonicals of one kind that one search asks for."""
     for kind in KINDS:
         urls = sorted(canonical for each, canonical in wanted if each == kind)
         for start in range(0, len(urls), _AT_ONCE):
-            found += await _find(server, kind, urls[start : start + _AT_ONCE])
-    return found
+            yield kind, urls[start : start + _AT_ONCE]
 
 
-async def _find(server: Server, kind: Kind, urls: Sequence[str]) -> list[Resource]:
-    where = uri.to_mongo("url", uri.Uri(tuple(urls)))
-    query = Query(where, (("at", 1),), _AT_ONCE)
-    found = []
+def _of(release: Release, urls: Sequence[str]) -> dict[str, Any]:
+    """The filter of the definitions of these canonicals, in whatever version."""
+    return {**uri.to_mongo("url", uri.Uri(tuple(urls))), "rel": release}
+
+
+async def _find(server: Server, kind: Kind, urls: Sequence[str]) -> list[Version]:
+    """The stored definitions of these canonicals, the last written last."""
+    query = Query(_of(server.release, urls), (("at", 1),), _AT_ONCE)
+    found: list[Version] = []
     while True:
         page = await server.store.find(kind, query)
-        ours = [version for version in page.items if version.release == server.release and not version.gone]
-        found += [slim(fhirjson.loads(version.body)) for version in ours]
+        found += page.items
         if not page.more:
             return found
-        query = Query(where, query.sort, _AT_ONCE, page.last)
+        query = Query(query.filter, query.sort, _AT_ONCE, page.last)
 
 
 def claims(resource: Resource) -> Iterator[Claim]:

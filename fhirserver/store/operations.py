@@ -53,6 +53,10 @@ class Operations:
         """At most `limit` ids of those that match, in no order; TooCostly when it takes too long."""
         return [row["_id"] for row in await searches.rows(self._ctx, type, filter, {"_id": 1}, limit)]
 
+    async def numbers(self, type: str, filter: Mapping[str, Any], limit: int) -> list[tuple[str, int]]:
+        """Id and version of at most `limit` of those that match, in no order; TooCostly when it takes too long."""
+        return [(row["_id"], row["v"]) for row in await searches.rows(self._ctx, type, filter, {"v": 1}, limit)]
+
     async def postings(self, type: str, filter: Mapping[str, Any], limit: int) -> list[tuple[str, list[str]]]:
         """At most `limit` of those that match, as id and postings; TooCostly when it takes too long."""
         return [(row["_id"], row["t"]) for row in await searches.rows(self._ctx, type, filter, {"t": 1}, limit)]
