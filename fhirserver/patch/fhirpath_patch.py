@@ -5,11 +5,12 @@ https://hl7.org/fhir/R5/fhirpatch.html
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fhirserver.errors import BadRequest, FhirError, Malformed, TooLarge, Unprocessable
+from fhirserver.errors import BadRequest, FhirError, Malformed, TooCostly, TooLarge, Unprocessable
 from fhirserver.fhirjson import Resource
 from fhirserver.patch import operations
 from fhirserver.patch.operations import Add, Delete, Insert, Kind, Move, Replace
@@ -20,6 +21,8 @@ from fhirserver.resources.validation import check
 
 MOST = 1_000
 """Operations in one patch."""
+MOST_SECONDS = 10.0
+"""Time for all operations of a patch: each may have to look at every member of a large Group."""
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "add": ("path", "name", "value"),
@@ -142,7 +145,14 @@ def apply(release: Release, every: Sequence[Operation], resource: Resource) -> R
 
     All or nothing is up to the caller, who has the resource as it was.
     """
+    end = time.monotonic() + MOST_SECONDS
     for operation in every:
+        if time.monotonic() > end:
+            raise TooCostly(
+                f"{operation.name} is not reached in {MOST_SECONDS:.0f} seconds: send several patches, or name "
+                "elements by their index.",
+                expression=operation.where,
+            )
         try:
             operations.apply(release, operation.kind, resource)
         except FhirError as error:

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R5/fhirpatch.html#anonymous
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -88,7 +89,7 @@ def named(release: Release, type_: str, name: str) -> tuple[Element, ...]:
 
 
 def content(release: Release, owner: str, name: str, found: Given, where: str) -> Content:
-    """What goes into the element `name` of a type; Unprocessable when the value is of a wrong type."""
+    """What goes into the element `name` of a type, as a copy; Unprocessable when the value is of a wrong type."""
     elements = named(release, owner, name)
     if not elements:
         raise Unprocessable(f"{owner} has no element '{name[:64]}'.", expression=where, code="structure")
@@ -96,7 +97,7 @@ def content(release: Release, owner: str, name: str, found: Given, where: str) -
         case Whole(resource):
             fitting = [element for element in elements if element.type == "Resource"]
             if fitting:
-                return Content(fitting[0], resource)
+                return Content(fitting[0], deepcopy(resource))
             said = "a resource"
         case Typed(type_, value, sibling):
             for accepts in (_is, _fits):
@@ -104,7 +105,7 @@ def content(release: Release, owner: str, name: str, found: Given, where: str) -
                 if fitting and sibling is not None and name == "id":
                     raise Unprocessable("an id has no extensions.", expression=where)
                 if fitting:
-                    return Content(fitting[0], value, sibling)
+                    return Content(fitting[0], deepcopy(value), deepcopy(sibling))
             said = f"a {type_}"
         case Parts(parts):
             fitting = [e for e in elements if not is_primitive(release, e.type) and e.type != "Resource"]
