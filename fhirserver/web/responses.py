@@ -40,7 +40,7 @@ def fhir(request: Request, body: bytes, status: int = 200, headers: dict[str, st
     headers = VARY | headers if headers else VARY
     if answer is None:
         return _Ready(body, status, headers, PLAIN["json"].content_type)
-    if len(body) > LARGE:
+    if len(body) > LARGE and (answer.gzip or answer.pretty or answer.chosen.format == "xml"):
         return _Later(answer, body, status, headers)
     return _rendered(answer, body, status, headers)
 
@@ -53,7 +53,7 @@ def _rendered(answer: Answer, body: bytes, status: int, headers: dict[str, str])
     if answer.gzip and len(body) >= WORTH:
         body = packed(body)
         headers = headers | {"Content-Encoding": "gzip"}
-    return Response(body, status, headers, answer.chosen.content_type)
+    return _Ready(body, status, headers, answer.chosen.content_type)
 
 
 class _Ready(Response):
@@ -185,4 +185,4 @@ def _refused(answer: Answer | None, error: FhirError) -> Response:
         # A refusal that quotes what XML cannot carry is JSON.
         with suppress(NotAcceptable):
             return _rendered(answer, body, error.status, VARY | error.headers)
-    return Response(body, error.status, VARY | error.headers, PLAIN["json"].content_type)
+    return _Ready(body, error.status, VARY | error.headers, PLAIN["json"].content_type)
