@@ -41,10 +41,9 @@ def find(server: Server, call: Call) -> Operation:
         known_type(server, call.type)
         if call.id is not None:
             known(server, call.type, call.id)
-    named = [operation for operation in OPERATIONS if operation.code == call.code]
-    found = next((operation for operation in named if operation.fits(call)), None)
+    found = fitting(call)
     if found is None:
-        raise NotFound(_elsewhere(call, named), code="not-supported")
+        raise NotFound(_elsewhere(call), code="not-supported")
     methods = found.methods(server.release)
     if call.method not in methods:
         why = "it may change what is stored" if found.affects_state else "its parameters do not fit into a URL"
@@ -56,8 +55,14 @@ def find(server: Server, call: Call) -> Operation:
     return found
 
 
-def _elsewhere(call: Call, named: list[Operation]) -> str:
+def fitting(call: Call) -> Operation | None:
+    """The operation at this place, whatever the method."""
+    return next((each for each in OPERATIONS if each.code == call.code and each.fits(call)), None)
+
+
+def _elsewhere(call: Call) -> str:
     """What to call instead."""
+    named = [operation for operation in OPERATIONS if operation.code == call.code]
     name = f"${shown(call.code)}"
     if named:
         return f"{name} is not done at this address: it is called as {' or '.join(_places(named))}."

@@ -65,11 +65,11 @@ class Base:
         settle(request.scope)
         path = request.scope["path"][len(self._path) :]
         if request.method == "OPTIONS":
-            methods = allowed(path)
+            methods = allowed(path, self._release)
             formats = {"Accept-Patch": ACCEPT_PATCH} if "PATCH" in methods and "$" not in path else {}
             return Response(status_code=204, headers={"Allow": methods, **formats})
         accept(request, self._release)
-        handler, request.scope["path_params"] = dispatch(request.method, path)
+        handler, request.scope["path_params"] = dispatch(request.method, path, self._release)
         name_request(request, handler.__name__, self._release)
         return await handler(request, self._server(request))
 

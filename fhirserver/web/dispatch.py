@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fhirserver.errors import MethodNotAllowed, NotFound
+from fhirserver.interactions import operations
+from fhirserver.interactions.operation import Call
+from fhirserver.resources.registry import Release
 from fhirserver.web.routes import ROUTES, Handler
 
 Segments = tuple[str, ...]
@@ -53,7 +56,7 @@ def _segments(path: str) -> Segments:
 _ROWS = _table()
 
 
-def dispatch(method: str, path: str) -> tuple[Handler, dict[str, str]]:
+def dispatch(method: str, path: str, release: Release) -> tuple[Handler, dict[str, str]]:
     """The handler and the path's parameters; NotFound or MethodNotAllowed. HEAD is a GET without its body."""
     segments = _segments(path)
     wanted = "GET" if method == "HEAD" else method
@@ -61,13 +64,18 @@ def dispatch(method: str, path: str) -> tuple[Handler, dict[str, str]]:
         handler = row.handlers.get(wanted)
         if handler is not None:
             return handler, {name: part for name, part in zip(row.names, segments, strict=True) if name}
-    listed = allowed(path)
+    listed = allowed(path, release)
     raise MethodNotAllowed(f"{method} is not done at this address, which takes {listed}.", headers={"Allow": listed})
 
 
-def allowed(path: str) -> str:
+def allowed(path: str, release: Release) -> str:
     """The methods that an address takes, as the Allow header lists them; NotFound where there is no such address."""
-    methods = {method for row in _fitting(_segments(path)) for method in row.handlers}
+    segments = _segments(path)
+    rows = list(_fitting(segments))
+    methods = {method for row in rows for method in row.handlers}
+    if rows and "operation" in rows[0].names:
+        # The table has every method for an operation, which says itself what it takes.
+        methods = _of_operation(release, dict(zip(rows[0].names, segments, strict=True)))
     if not methods:
         raise NotFound(
             "There is no such address or operation here: the CapabilityStatement at /metadata says what this server "
@@ -75,6 +83,12 @@ def allowed(path: str) -> str:
             code="not-supported" if "$" in path else None,
         )
     return ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+
+
+def _of_operation(release: Release, place: Mapping[str | None, str]) -> set[str]:
+    call = Call("OPTIONS", place["operation"][1:], place.get("type"), place.get("id"), place.get("version"))
+    found = operations.fitting(call)
+    return set(found.methods(release)) if found else set()
 
 
 def _fitting(segments: Segments) -> Iterator[Row]:

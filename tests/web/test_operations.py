@@ -60,6 +60,18 @@ async def test_an_operation_on_a_stored_resource_that_looks_like_one_is_no_read(
     assert answer.json()["resourceType"] == "Parameters"
 
 
+async def test_options_lists_the_methods_of_an_operation(client: httpx.AsyncClient) -> None:
+    for path, methods in {
+        "/r5/$meta": "GET, HEAD, OPTIONS, POST",
+        "/r5/Patient/a/$meta": "GET, HEAD, OPTIONS, POST",
+        "/r5/Patient/a/_history/1/$meta": "GET, HEAD, OPTIONS, POST",
+        "/r5/ResearchStudy/s/$enroll": "OPTIONS, POST",
+    }.items():
+        assert (await client.options(path)).headers["allow"] == methods
+        assert (await client.request("TRACE", path)).headers["allow"] == methods
+    assert (await client.options("/r5/Patient/a/$enroll")).status_code == 404
+
+
 async def test_a_body_is_read_as_other_bodies_are(client: httpx.AsyncClient) -> None:
     place = "/r5/ResearchStudy/s/$enroll"
     assert (await client.post(place, content=b"{")).status_code == 400
