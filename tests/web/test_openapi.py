@@ -102,7 +102,7 @@ def test_every_address_of_the_document_is_one_of_the_server(types: tuple[str, ..
     for (method, path), row in rows(made("R5", types)).items():
         sample = path.replace("{version}", "1").replace("{id}", "a").replace("{type}", "Group")
         assert "{" not in sample
-        handler, parameters = dispatch(method, sample)
+        handler, parameters = dispatch(method, sample, "R5")
         if "$" in path:
             assert handler.__name__ == "operation"
             assert interaction("operation", parameters) != "$other"
