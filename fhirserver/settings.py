@@ -50,7 +50,8 @@ class Settings(BaseSettings):
     )
     validation: Literal["strict", "structure"] = Field(
         "strict",
-        description="What a written resource must satisfy: 'structure' alone, or required bindings and references too.",
+        description="What a written resource must satisfy: 'structure' alone, or required bindings, the types of "
+        "references, invariants and the profiles that it claims too.",
     )
     conditional_delete: Literal["single", "multiple"] = Field(
         "single",

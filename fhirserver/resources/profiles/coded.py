@@ -104,8 +104,11 @@ def member(codes: Codes, item: Item) -> bool | None:
             return _any(codes, value)
         case "CodeableReference":
             return _any(codes, value["concept"]) if isinstance(value.get("concept"), dict) else None
-        case _:
+        case "Coding":
             return _coding(codes, value)
+        case _:
+            # Of a quantity the binding is on the unit, which need not be coded unless the profile says so.
+            return _coding(codes, value) if "code" in value else None
 
 
 def _any(codes: Codes, concept: Mapping[str, Any]) -> bool | None:
