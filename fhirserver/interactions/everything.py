@@ -26,6 +26,7 @@ from fhirserver.resources.operation_outcome import outcome
 from fhirserver.resources.registry import resource_types
 from fhirserver.resources.subsets import PARAMETERS
 from fhirserver.search.kinds.terms import Filter
+from fhirserver.search.results import PASSING
 from fhirserver.store.documents import Version
 from fhirserver.store.walks import Step, Stretch
 
@@ -66,6 +67,9 @@ class _Position:
     id: str
 
 
+_SHAPING = PARAMETERS | PASSING
+"""What all pages have from the first one's URL: how they are written, and how much of each resource."""
+
 COMMON = (
     Parameter("_since", "instant", "Only resources of the record that were changed at or after this time."),
     Parameter("_type", "code", "Only these types; several may stand in one value, with commas between.", max=None),
@@ -77,7 +81,7 @@ async def everything(server: Server, call: Call, given: Arguments, record: Recor
     """One page of a record, as a Bundle of type searchset."""
     chosen = _types(server, given)
     count = _count(server, given)
-    query = query_of([*_params(given), *(each for each in call.query if each[0] in PARAMETERS)])
+    query = query_of([*_params(given), *(each for each in call.query if each[0] in _SHAPING)])
     place = "/".join(part for part in (server.base, call.type, call.id, f"${call.code}") if part)
     scope = f"{server.release} {place}{query}"
     secret = await server.store.secret()

@@ -59,7 +59,7 @@ def parse(release: Release, params: Params, type_: str | None = None, *, strict:
             raise BadRequest(f"'{name}' is there twice: a history takes each parameter once.", expression=name)
         seen.add(name)
         _take(request, name, value)
-        if name not in results.PASSING and name != CURSOR:
+        if name != CURSOR:
             request.self_params.append((name, value))
     request.ignored = tuple(ignored)
     request.subset = subsets.parse(release, params, type_)

@@ -167,6 +167,19 @@ async def test_a_format_named_twice_is_refused(bare: httpx.AsyncClient) -> None:
     assert (await bare.get("/r5/Patient?_format=xml&_format=xml")).status_code == 200
 
 
+async def test_the_pages_that_follow_are_in_the_format_of_the_first(bare: httpx.AsyncClient, patient: Json) -> None:
+    for name in "abc":
+        await bare.put(f"/r5/Patient/{name}", json=patient | {"id": name})
+    await bare.put("/r5/Patient/a", json=patient | {"id": "a", "active": True})
+    for path in ("Patient", "Patient/a/_history", "Patient/_history", "_history", "Patient/$everything"):
+        page, pages = read_xml(await bare.get(f"/r5/{path}?_count=1&_format=xml&_pretty=true")), 1
+        while url := next((link["url"] for link in page["link"] if link["relation"] == "next"), None):
+            answer = await bare.get(url)
+            page, pages = read_xml(answer), pages + 1
+            assert b"\n  <type" in answer.content
+        assert pages >= 2, path
+
+
 async def test_a_search_by_form_may_name_the_format_in_the_form(bare: httpx.AsyncClient) -> None:
     form = {"_format": "xml", "_pretty": "true", "gender": "female"}
     answer = await bare.post("/r5/Patient/_search", data=form)
