@@ -11,12 +11,9 @@ from typing import Any
 
 from fhirserver.resources.fhirpath import syntax
 from fhirserver.resources.fhirpath.environment import Environment
-from fhirserver.resources.fhirpath.functions.collections import COLLECTIONS
-from fhirserver.resources.fhirpath.functions.conversions import CONVERSIONS
-from fhirserver.resources.fhirpath.functions.existence import EXISTENCE
-from fhirserver.resources.fhirpath.functions.fhir import FHIR
-from fhirserver.resources.fhirpath.functions.strings import STRINGS
-from fhirserver.resources.fhirpath.functions.table import Evaluate, Macro, Table
+from fhirserver.resources.fhirpath.functions.known import FUNCTIONS
+from fhirserver.resources.fhirpath.functions.table import Evaluate, Macro
+from fhirserver.resources.fhirpath.memory import looked_up, member, remembered
 from fhirserver.resources.fhirpath.nodes import Node, ancestry, child
 from fhirserver.resources.fhirpath.operators import OPERATORS
 from fhirserver.resources.fhirpath.syntax import (
@@ -35,8 +32,6 @@ from fhirserver.resources.fhirpath.syntax import (
 from fhirserver.resources.fhirpath.temporal import moment
 from fhirserver.resources.fhirpath.values import Items, single, system_type, truth, whole
 
-FUNCTIONS: Table = MappingProxyType({**EXISTENCE, **COLLECTIONS, **STRINGS, **CONVERSIONS, **FHIR})
-
 CONSTANTS = MappingProxyType(
     {
         "%ucum": "http://unitsofmeasure.org",
@@ -45,72 +40,12 @@ CONSTANTS = MappingProxyType(
     }
 )
 """Variables that are the same everywhere."""
-_FOCUS, _NOWHERE = frozenset(("focus",)), frozenset[str]()
-_ROOTS = MappingProxyType(
-    {
-        "%resource": frozenset(("resource",)),
-        "%rootResource": frozenset(("resource",)),
-        "%context": frozenset(("context",)),
-    }
-)
-_numbers: dict[syntax.Path, int] = {}
 _VALUESET, _EXTENSION = "http://hl7.org/fhir/ValueSet/", "http://hl7.org/fhir/StructureDefinition/"
 
 
 def compiled(tree: syntax.Path) -> Evaluate:
     """The closure of an expression; raises NotUnderstood for functions and variables that are not known here."""
-    evaluate = _closure(tree)
-    match sorted(roots(tree)):
-        case ["resource"] if not isinstance(tree, Name):
-            return _remembered(_number(tree), evaluate)
-        case ["context"] | ["context", "resource"] if not isinstance(tree, Name):
-            return _remembered_once(_number(tree), evaluate)
-    return evaluate
-
-
-def roots(tree: syntax.Path) -> frozenset[str]:
-    """What an expression depends on: its 'focus', the 'context', the 'resource'."""
-    match tree:
-        case Name(name):
-            return _ROOTS.get(name, _NOWHERE if name[0] == "%" else _FOCUS)
-        case Dot(left, _) | Sign(_, left) | Infix("is" | "as", left, _):
-            return roots(left)
-        case Call(left, "is" | "as" | "ofType", _):
-            return _FOCUS if left is None else roots(left)
-        case Index(left, right) | Infix(_, left, right):
-            return roots(left) | roots(right)
-        case Call(left, function, arguments):
-            given = _NOWHERE.union(*(roots(argument) for argument in arguments))
-            if isinstance(FUNCTIONS.get(function), Macro):
-                given -= _FOCUS  # it is each item of what stands at the left
-            return given | (_FOCUS if left is None else roots(left))
-    return _NOWHERE
-
-
-def _remembered(number: int, evaluate: Evaluate) -> Evaluate:
-    """What it found in the resource, found once."""
-
-    def recall(items: Items, environment: Environment) -> Items:
-        memory = environment.place.memory
-        found: Items | None = memory.get(number)
-        if found is None:
-            found = memory[number] = evaluate(items, environment)
-        return found
-
-    return recall
-
-
-def _remembered_once(number: int, evaluate: Evaluate) -> Evaluate:
-    """The same for one evaluation."""
-
-    def recall(items: Items, environment: Environment) -> Items:
-        memory = environment.memory
-        found: Items | None = memory.get(number)
-        if found is None:
-            found = memory[number] = evaluate(items, environment)
-        return found
-
-    return recall
+    return remembered(tree, _closure(tree))
 
 
 def _closure(tree: syntax.Path) -> Evaluate:
@@ -145,16 +80,16 @@ def _closure(tree: syntax.Path) -> Evaluate:
             return (_is if function == "is" else _of_type)(source, type_name(right))
         case Infix("and" | "or" | "xor" | "implies" as operator, left, right):
             return _logical(operator, compiled(left), compiled(right))
+        case Infix("in", left, right) if (quick := member(compiled(left), right, compiled(right))) is not None:
+            return quick
         case Infix(operator, left, right):
             return _operation(OPERATORS[operator], compiled(left), compiled(right))
+        case Call(left, "where", (criteria,)) if left is not None:
+            search = _call(left, "where", (criteria,))
+            return looked_up(left, criteria, compiled, search) or search
         case Call(left, function, arguments):
             return _call(left, function, arguments)
     raise NotUnderstood(str(tree))
-
-
-def _number(tree: syntax.Path) -> int:
-    """Equal expressions have equal numbers."""
-    return _numbers.setdefault(tree, len(_numbers))
 
 
 def _constant(value: Items) -> Evaluate:

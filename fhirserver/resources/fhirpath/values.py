@@ -124,6 +124,8 @@ def equal(left: Items, right: Items) -> bool | None:
 
 def equal_items(one: Item, other: Item) -> bool | None:
     """The same of two items."""
+    if one is other:
+        return True
     left, right = plain(one), plain(other)
     if type(left) is Moment or type(right) is Moment:
         pair = _moments(left, right)

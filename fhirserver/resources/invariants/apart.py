@@ -41,6 +41,7 @@ APART: Mapping[Where, str] = MappingProxyType(
 )
 """Invariants that are not evaluated."""
 
+_DOM_6 = Correction("text.`div`.exists() or %rootResource != %resource", "a contained resource needs no narrative")
 _REF_1 = (
     "reference.exists() implies (reference.startsWith('#').not() or (reference.substring(1) in"
     " %rootResource.contained.id) or (reference='#' and %rootResource!=%resource))"
@@ -62,6 +63,7 @@ CORRECTED: Mapping[Where, Correction] = MappingProxyType(
             "onBehalfOf.exists() implies (member.resolve().iif(empty(), true, ofType(Practitioner).exists()))",
             "what R4 says; as published it is empty for a member whose type is not known",
         ),
+        ("R5", "DomainResource", "dom-6"): _DOM_6,
         ("R5", "ElementDefinition", "eld-11"): Correction(
             "binding.empty() or type.code.empty() or type.exists(code.contains(':')) or type.select((code = 'code') or"
             " (code = 'Coding') or (code='CodeableConcept') or (code = 'Quantity') or (code = 'string') or"
@@ -88,6 +90,7 @@ CORRECTED: Mapping[Where, Correction] = MappingProxyType(
             " code = 'problem-list-item').empty()",
             "what R4B says; as published it compares concepts with a string and advises all that have a category",
         ),
+        ("R4", "DomainResource", "dom-6"): _DOM_6,
         ("R4", "ElementDefinition", "eld-19"): Correction(
             "path.matches('^[^\\\\s\\\\.,:;\\\\\\'\"\\\\/|?!@#$%&*()\\\\[\\\\]{}]{1,64}(\\\\.[^\\\\s\\\\.,:;\\\\\\'\"\\\\/|?!@#$%&*()\\\\[\\\\]{}]{1,64}(\\\\[x\\\\])?(\\\\:[^\\\\s\\\\.]+)?)*$')",
             "what R5 says",

@@ -23,7 +23,7 @@ def broken(release: Release, type_: str, invariant: Invariant, value: Any, place
     tree = parse(invariant.expression)
     said = f"Invariant {invariant.key} is not met{reason}: {remedy(invariant.key, invariant.expression, tree)}."
     paths = _places(release, type_, tree, value, place) or [""]
-    return [Finding(path, "invariant", said, invariant.severity, invariant.key) for path in paths[:LIMIT]]
+    return [Finding(path, "invariant", said, invariant.severity, invariant.key) for path in paths[: LIMIT + 1]]
 
 
 def _places(release: Release, type_: str, tree: Path, value: Any, place: Place) -> list[str]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fhirserver.resources.fhirpath.environment import Place
-from fhirserver.resources.fhirpath.references import contained
+from fhirserver.resources.fhirpath.nodes import Json
 from fhirserver.resources.fhirpath.routes import Condition
 
 
@@ -34,7 +34,16 @@ def leads_somewhere(value: Any, place: Place) -> bool:
     text = value.get("reference")
     if type(text) is not str or text[:1] != "#":
         return text is not None
-    return len(text) > 1 and contained(text, place.root) is not None
+    ids = place.memory.get("contained")
+    if ids is None:
+        ids = place.memory["contained"] = _ids(place.root)
+    return text[1:] in ids
+
+
+def _ids(root: Json) -> frozenset[Any]:
+    inside = root.get("contained")
+    found = inside if type(inside) is list else ()
+    return frozenset(each["id"] for each in found if type(each) is dict and type(each.get("id")) is str)
 
 
 QUICK: Mapping[str, Condition] = MappingProxyType({"dom-3": all_referred_to, "ref-1": leads_somewhere})

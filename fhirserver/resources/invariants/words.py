@@ -12,8 +12,12 @@ from fhirserver.resources.fhirpath.syntax import Call, Dot, Infix, Literal, Name
 
 _LONGEST = 400
 
+_NAME = "programs use the name; begin it with a capital letter and go on with letters, digits and underscores"
 _REMEDIES: Mapping[str, str] = MappingProxyType(
     {
+        "cnl-0": _NAME,
+        "cnl-1": "the url is shown by others with a version behind it; leave out '|', '#' and blanks",
+        "dom-6": "the resource has no narrative for people; add 'text'",
         "bdl-7": "a fullUrl stands twice with the same version; give each entry its own",
         "bdl-8": "a fullUrl names no version; cut it off before '/_history/'",
         "con-3": "what has abated is inactive, resolved or in remission; give that clinicalStatus",
@@ -35,6 +39,8 @@ _REMEDIES: Mapping[str, str] = MappingProxyType(
 def remedy(key: str, expression: str, tree: Path) -> str:
     """What is wrong and what mends it, with the expression behind it."""
     said = _REMEDIES.get(key) or _described(tree)
+    if key.endswith("-0") and "name.matches" in expression:
+        said = _NAME
     source = " ".join(expression.split())
     shown = source if len(source) <= _LONGEST else source[:_LONGEST] + "…"
     return f"{said} ({shown})" if said else f"this must be true: {shown}"
@@ -43,8 +49,12 @@ def remedy(key: str, expression: str, tree: Path) -> str:
 def _described(tree: Path) -> str | None:
     """The commonest forms of an expression as a sentence."""
     match tree:
-        case Infix("or", _, _) | Call(_, "exists", ()) if len(wanted := _given(tree)) > 1:
+        case Infix("or", _, _) if wanted := _given(tree):
             return f"give at least one of {_listed(wanted)}"
+        case Call(_, "exists", ()) if wanted := _given(tree):
+            return f"add {wanted[0]}"
+        case Call(Call(_, "exists", ()) as given, "not", ()) if wanted := _given(given):
+            return f"leave {wanted[0]} out"
         case Infix(">", sums, Literal(0)) if len(wanted := _counted(sums)) > 1:
             return f"give at least one of {_listed(wanted)}"
         case Infix("xor" | "!=", left, right) if len(wanted := _both(left, right)) == 2:

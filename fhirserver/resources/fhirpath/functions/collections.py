@@ -5,13 +5,15 @@ https://hl7.org/fhirpath/N1/#filtering-and-projection
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from types import MappingProxyType
+from typing import cast
 
 from fhirserver.resources.fhirpath.environment import Environment
 from fhirserver.resources.fhirpath.functions.existence import distinct
 from fhirserver.resources.fhirpath.functions.table import Evaluate, Function, Macro, Table, each
 from fhirserver.resources.fhirpath.nodes import Node, children, descendants
-from fhirserver.resources.fhirpath.values import EvaluationError, Items, identity, truth, whole
+from fhirserver.resources.fhirpath.values import EvaluationError, Item, Items, identity, truth, whole
 
 
 def _where(environment: Environment, items: Items, criteria: Evaluate) -> Items:
@@ -25,17 +27,29 @@ def _select(environment: Environment, items: Items, projection: Evaluate) -> Ite
 
 def _repeat(environment: Environment, items: Items, projection: Evaluate) -> Items:
     found: Items = []
-    seen: set[object] = set()
+    seen: set[Hashable] = set()
     todo = items
     while todo:
         fresh: Items = []
         for item in _select(environment, todo, projection):
-            if (same := identity(item)) not in seen:
+            if (same := _identity(environment, item)) not in seen:
                 seen.add(same)
                 fresh.append(item)
         found += fresh
         todo = fresh
     return found
+
+
+def _identity(environment: Environment, item: Item) -> Hashable:
+    """The identity of an item, found once for each object of the resource: each is repeated from all above it."""
+    if type(item) is not Node or type(item.value) is not dict:
+        return identity(item)
+    memory, known = environment.place.memory, ("identity", id(item.value))
+    found = memory.get(known)
+    if found is None or found[0] is not item.value:
+        # The object is kept with it: no other can take its id meanwhile.
+        found = memory[known] = (item.value, identity(item))
+    return cast("Hashable", found[1])
 
 
 def _iif(

@@ -30,6 +30,8 @@ def _not(_: Environment, items: Items) -> Items:
 
 def distinct(items: Items) -> Items:
     """The items without those that equal an earlier one."""
+    if len(items) < 2:
+        return items
     return list({identity(item): item for item in reversed(items)}.values())[::-1]
 
 
@@ -56,7 +58,7 @@ EXISTENCE: Table = MappingProxyType(
         "not": Function(_not),
         "count": Function(lambda _, items: [len(items)]),
         "distinct": Function(lambda _, items: distinct(items)),
-        "isDistinct": Function(lambda _, items: [len(_identities(items)) == len(items)]),
+        "isDistinct": Function(lambda _, items: [len(items) < 2 or len(_identities(items)) == len(items)]),
         "allTrue": Function(lambda _, items: [all(truth([item]) is True for item in items)]),
         "anyTrue": Function(lambda _, items: [any(truth([item]) is True for item in items)]),
         "allFalse": Function(lambda _, items: [all(truth([item]) is False for item in items)]),
