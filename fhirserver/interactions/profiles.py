@@ -196,8 +196,6 @@ async def judge(
 
     `warnings` adds what should be rather than must be, and what of the profiles is not checked.
     """
-    if not found:
-        return []
     asked = [claim.canonical for claim in found if not is_base(server.release, claim.canonical)]
     known = await library(server, asked, beside) if asked else Library(server.release)
     return await apart(resource, _judged, known, resource, found, warnings)
@@ -232,6 +230,8 @@ def _one(known: Library, resource: Resource, claim: Claim, warnings: bool) -> li
 async def check(server: Server, resource: Resource, beside: Beside | None = None) -> tuple[Issue, ...]:
     """Refuses a valid resource that does not conform to what it claims; what could not be checked is the answer."""
     found = list(claims(resource))
+    if not found:
+        return ()
     issues = await judge(server, resource, found, beside=beside)
     errors = [issue for issue in issues if issue.severity == "error"]
     if errors:
