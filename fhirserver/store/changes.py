@@ -22,6 +22,9 @@ from fhirserver.store.documents import Version, history_id
 from fhirserver.store.marks import FACTS, WHOLE, Key, Mark, Position, Window, bodies, fitting, mark_of
 from fhirserver.store.reads import fetch, together
 
+FEW = 8
+"""Versions that each of many types is asked for at first, at least."""
+
 LOOK = 500
 """Versions that a page looks at while it asks which of them were current at a time, before it ends early."""
 
@@ -75,7 +78,7 @@ async def _marks(ctx: Context, types: Sequence[str], ask: Ask, wanted: int) -> l
     Of many types each is asked for a few first; only those that gave nothing else than what is wanted are asked for
     more.
     """
-    few = wanted if len(types) == 1 else min(wanted, max(8, isqrt(wanted)))
+    few = wanted if len(types) == 1 else min(wanted, max(FEW, isqrt(wanted)))
     found = await _ask(ctx, types, ask, few, 2 * wanted)
     if few < wanted:
         given = Counter((mark.type, mark.old) for mark in found)
@@ -84,11 +87,8 @@ async def _marks(ctx: Context, types: Sequence[str], ask: Ask, wanted: int) -> l
         if again:
             found = [mark for mark in found if mark.type not in again]
             found += await _ask(ctx, sorted(again), ask, wanted, 2 * wanted)
-    # What a crashed write left in history is there twice: the current one is kept, for it comes first.
-    once: dict[Key, Mark] = {}
-    for mark in found:
-        if mark.key not in once or not mark.old:
-            once[mark.key] = mark
+    # A write that is half done, or crashed there, has its old version in history and current.
+    once = {mark.key: mark for mark in found}
     return sorted(once.values(), key=lambda mark: mark.position, reverse=ask.descending)[:wanted]
 
 
@@ -97,17 +97,23 @@ async def _ask(ctx: Context, types: Sequence[str], ask: Ask, each: int, most: in
 
     The current ones are read before the superseded ones: what moves from one to the other meanwhile is in the second.
     """
-    first, *others = [(type_, old) for old in (False, True) for type_ in types]
+    sources = [(type_, old) for old in (False, True) for type_ in types]
+    stages = [("history" if old else type_, _stages(type_, old, ask, each)) for type_, old in sources]
+    if ctx.session is not None:
+        # A transaction takes no union; it sees one state of all collections.
+        return [mark for name, own in stages for mark in await _aggregated(ctx, name, own)]
+    (name, pipeline), *others = stages
     sign = -1 if ask.descending else 1
-    pipeline = _stages(*first, ask, each)
-    pipeline += [
-        {"$unionWith": {"coll": "history" if old else type_, "pipeline": _stages(type_, old, ask, each)}}
-        for type_, old in others
-    ]
+    pipeline += [{"$unionWith": {"coll": other, "pipeline": own}} for other, own in others]
     pipeline += [{"$sort": {"at": sign, "ty": sign, "id": sign, "v": sign}}, {"$limit": most}]
-    collection = ctx.of(first[0]).with_options(codec_options=PLAIN)
-    cursor: Any = collection.aggregate(
-        pipeline, session=ctx.session, maxTimeMS=ctx.search_timeout_ms, batchSize=most + 1
+    return await _aggregated(ctx, name, pipeline)
+
+
+async def _aggregated(ctx: Context, name: str, pipeline: list[Document]) -> list[Mark]:
+    cursor: Any = (
+        ctx.db[name]
+        .with_options(codec_options=PLAIN)
+        .aggregate(pipeline, session=ctx.session, maxTimeMS=ctx.search_timeout_ms)
     )
     if hasattr(cursor, "__await__"):  # PyMongo's is a coroutine, Motor's is not
         cursor = await cursor
