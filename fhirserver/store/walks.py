@@ -40,25 +40,36 @@ class Step:
 
 
 async def steps(ctx: Context, stretches: Sequence[Stretch], limit: int) -> list[Step]:
-    """The next `limit` steps, stretch after stretch, in one round trip; TooCostly when it takes too long."""
+    """The next `limit` steps, stretch after stretch, in one round trip; TooCostly when it takes too long.
+
+    A transaction takes no union: there it is one round trip a stretch, until the page is full.
+    """
     if not stretches or limit <= 0:
         return []
-    first, *others = (_stages(at, stretch, limit) for at, stretch in enumerate(stretches))
-    pipeline = [
-        *first,
-        *(
-            {"$unionWith": {"coll": stretch.type, "pipeline": stages}}
-            for stretch, stages in zip(stretches[1:], others, strict=True)
-        ),
-        {"$limit": limit},
-    ]
+    stages = [_stages(at, stretch, limit) for at, stretch in enumerate(stretches)]
+    if ctx.session is None:
+        further = [
+            {"$unionWith": {"coll": stretch.type, "pipeline": own}}
+            for stretch, own in zip(stretches[1:], stages[1:], strict=True)
+        ]
+        rows = await _rows(ctx, stretches[0].type, [*stages[0], *further, {"$limit": limit}], limit)
+    else:
+        rows = []
+        for stretch, own in zip(stretches, stages, strict=True):
+            if len(rows) < limit:
+                rows += await _rows(ctx, stretch.type, own, limit)
+    return [Step(row["n"], stretches[row["n"]].type, row["_id"], row["v"]) for row in rows[:limit]]
+
+
+async def _rows(ctx: Context, type: str, pipeline: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     with ctx.translated():
-        found: Any = ctx.plain(stretches[0].type).aggregate(
+        found: Any = ctx.plain(type).aggregate(
             pipeline, session=ctx.session, maxTimeMS=ctx.search_timeout_ms, batchSize=limit + 1
         )
         if hasattr(found, "__await__"):  # PyMongo's is a coroutine, Motor's is not
             found = await found
-        return [Step(row["n"], stretches[row["n"]].type, row["_id"], row["v"]) for row in await found.to_list(None)]
+        rows: list[dict[str, Any]] = await found.to_list(None)
+    return rows
 
 
 def _stages(at: int, stretch: Stretch, limit: int) -> list[dict[str, Any]]:

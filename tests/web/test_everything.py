@@ -378,3 +378,20 @@ async def test_a_page_costs_the_same_wherever_it_lies(
     for number in range(3):
         assert max(cost[number] for cost in middle) <= 1.5 * min(cost[number] for cost in middle) + 5, costs
     assert max(keys for _, keys, _ in middle) < 400
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_a_record_is_an_entry_of_a_bundle_too(client: httpx.AsyncClient, kind: str) -> None:
+    await put(client, made("Patient", "a"), made("Practitioner", "p"))
+    observed = observation("new", "a", performer=[ref("Practitioner/p")])
+    answer = await client.post("/r5", json={"resourceType": "Bundle", "type": kind, "entry": [
+        {"request": {"method": "PUT", "url": "Observation/new"}, "resource": observed},
+        {"request": {"method": "GET", "url": "Patient/a/$everything?_count=1"}},
+        {"request": {"method": "POST", "url": "Patient/a/$everything"},
+         "resource": {"resourceType": "Parameters", "parameter": [{"name": "_type", "valueCode": "Observation"}]}},
+    ]})  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    _, page, narrowed = (entry.get("resource", {}) for entry in answer.json()["entry"])
+    assert names([narrowed]) == ["Observation/new"]
+    link = next(link["url"] for link in page["link"] if link["relation"] == "next")
+    assert names([page, *await pages(client, link)]) == ["Patient/a", "Observation/new", "Practitioner/p"]
