@@ -25,7 +25,8 @@ from fhirserver.web.responses import VARY, located
 
 _FHIR = (FHIR_JSON, FHIR_XML, "application/json+fhir", "application/xml+fhir")
 _SECURITY = "X-Security-Context"
-_TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?: ?; ?[\x21-\x7e]+)*").fullmatch
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TYPE = re.compile(rf'{_NAME}/{_NAME}(?: ?; ?{_NAME}=(?:[!#-:<-~]+|"[ !#-\[\]-~]*"))*').fullmatch
 _RUNS = re.compile(r"text/html|[^;]*xml").match
 _INERT = {"X-Content-Type-Options": "nosniff"}
 _SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"}

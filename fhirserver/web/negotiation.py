@@ -43,6 +43,8 @@ _USUAL = frozenset((b"", b"*/*", FHIR_JSON.encode()))
 _SENT_XML = (FHIR_XML.encode(), b"application/xml+fhir")
 _BINARY = "/Binary"
 _SMALL_PIECE = 4096
+_LONGEST = 2000
+"""Bytes of a header with alternatives that are looked at: a browser's has a hundred."""
 _MARK = b"\xef\xbb\xbf"
 """With which some platforms begin UTF-8, and which JSON does not know."""
 LARGE = 50_000
@@ -105,7 +107,7 @@ def accept(request: Request, release: Release, form: Params = ()) -> None:
             sent = value
     # Who sends XML and says nothing else reads it too.
     default: Format = "xml" if sent.startswith(_SENT_XML) else "json"
-    gzip = encodings != b"" and wants_gzip(encodings.decode("latin-1"))
+    gzip = encodings != b"" and wants_gzip(encodings[:_LONGEST].decode("latin-1"))
     wanted = _parameter(request, form, "_format")
     pretty = _parameter(request, form, "_pretty")
     if wanted is None and pretty is None and not gzip and default == "json" and accepts in _USUAL:
@@ -119,7 +121,7 @@ def accept(request: Request, release: Release, form: Params = ()) -> None:
         chosen = PLAIN[default]
     else:
         try:
-            chosen = accepted(accepts.decode("latin-1"), release, default)
+            chosen = accepted(accepts[:_LONGEST].decode("latin-1"), release, default)
         except NotAcceptable:
             # A Binary can be of any type: whether it is of this one is seen when it is read.
             if _BINARY not in request.scope["path"]:

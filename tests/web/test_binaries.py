@@ -96,9 +96,10 @@ async def test_what_may_hold_scripts_is_shut_into_a_sandbox(bare: httpx.AsyncCli
 
 
 async def test_a_type_that_no_header_can_hold_is_sent_as_bytes(bare: httpx.AsyncClient) -> None:
-    assert (await bare.put("/r5/Binary/a", json=binary("tëxt/x"))).status_code == 201
-    answer = await bare.get("/r5/Binary/a")
-    assert (answer.headers["content-type"], answer.content) == ("application/octet-stream", PDF)
+    for kind in ("tëxt/x", "pdf", "a/b;" + ";" * 200, "a/b; c=d e"):
+        assert (await bare.put("/r5/Binary/a", json=binary(kind))).status_code in (200, 201)
+        answer = await bare.get("/r5/Binary/a")
+        assert (answer.headers["content-type"], answer.content) == ("application/octet-stream", PDF)
 
 
 async def test_a_binary_without_content_is_read_as_a_resource(bare: httpx.AsyncClient) -> None:
@@ -110,6 +111,7 @@ async def test_a_binary_without_content_is_read_as_a_resource(bare: httpx.AsyncC
     ("kind", "data"),
     [
         ("application/pdf", PDF),
+        ('multipart/related; boundary="a b;c"; type=text/plain', b"--a b;c--"),
         ("text/plain;charset=latin-1", "Grüße".encode("latin-1")),
         ("text/csv", b" \n"),
         ("application/json", b'{"a": 1}'),

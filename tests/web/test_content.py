@@ -94,6 +94,12 @@ def test_where_both_go_the_format_of_the_body_is_kept(accept: str) -> None:
     assert accepted(accept, "R5", "xml").content_type == XML_UTF8
 
 
+async def test_a_header_of_endless_alternatives_is_cut_short(bare: httpx.AsyncClient) -> None:
+    endless = ",".join(f"a/{number};q=0.5" for number in range(3000))
+    assert (await bare.get("/r5/Patient", headers={"Accept": endless})).status_code == 406
+    assert (await bare.get("/r5/Patient", headers={"Accept": f"{XML},{endless}"})).status_code == 200
+
+
 async def test_an_answer_is_in_the_format_that_accept_chooses(bare: httpx.AsyncClient) -> None:
     for accept, content_type in ((None, JSON_UTF8), ("", JSON_UTF8), (BROWSER, JSON_UTF8), (XML, XML_UTF8),
                                  ("text/xml", "text/xml; charset=utf-8")):  # fmt: skip
@@ -148,7 +154,9 @@ def test_format_names_one(wanted: str, content_type: str) -> None:
     assert named(wanted, "R5").content_type == content_type
 
 
-@pytest.mark.parametrize("wanted", ["ttl", "html", "text/html", "", "png", "xml;fhirVersion=4.0"])
+@pytest.mark.parametrize(
+    "wanted", ["ttl", "text/turtle", "application/fhir+turtle", "html", "text/html", "", "xml;fhirVersion=4.0"]
+)
 def test_a_format_that_is_not_written_is_not_acceptable(wanted: str) -> None:
     with pytest.raises(NotAcceptable) as refusal:
         named(wanted, "R5")
