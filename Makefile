@@ -1,9 +1,10 @@
 # make serve: the server with its samples.   make test: everything that must hold.
+# make fuzz: 10,000 requests that no client would send.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test lint unit bench definitions docs clean
+.PHONY: serve test lint unit fuzz bench definitions docs clean
 
 serve: $(VENV)/.serve
 	@exec $(BIN)/fhirserver serve --seed
@@ -18,6 +19,9 @@ lint: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n 2
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

@@ -44,6 +44,7 @@ def document(service: Service, routes: Routes, types: Sequence[str], servers: It
             "schemas": components(release, {"OperationOutcome", *referred(shown)}),
             "parameters": {
                 **{f"query.{name}": each for name, each in QUERY.items()},
+                "query._format": {**QUERY["_format"], "schema": {"enum": service.statement["format"]}},
                 **{f"header.{name}": each for name, each in HEADERS.items()},
                 **search_parameters(service, types),
             },
