@@ -146,7 +146,7 @@ class _Reader:
             place = known.get(name)
             if place is None or not place.attribute:
                 raise self._refused(strange_attribute(slot, *expanded(name)), opened.path())
-            if not text.strip():
+            if not text:
                 raise self._refused(f"The attribute '{name}' is empty: leave it out.", opened.path())
             opened.out[name] = text
 
