@@ -30,6 +30,7 @@ class Interaction:
 _PARTS = ("_summary", "_elements")
 _PAGES = ("_count", "_cursor")
 _RESULTS = (*_PARTS, *_PAGES, "_sort", "_total", "_include", "_revinclude")
+_VERSIONS = (*_PARTS, *_PAGES, "_since", "_at", "_sort")
 _KNOWN = ("If-None-Match", "If-Modified-Since")
 _WRITE = ("If-Match", "If-None-Match", "Prefer")
 
@@ -38,7 +39,7 @@ DESCRIBED: Mapping[str, Interaction] = MappingProxyType(
         "metadata": Interaction("What this server does", (200,), "CapabilityStatement", query=("mode",)),
         "read": Interaction("Read {a}", (200, 304), "resource", query=_PARTS, headers=_KNOWN),
         "vread": Interaction("Read a version of {a}", (200, 304), "resource", query=_PARTS, headers=_KNOWN),
-        "history": Interaction("History of {what}", (200,), "Bundle", query=(*_PAGES, "_since", "_at")),
+        "history": Interaction("History of {what}", (200,), "Bundle", query=_VERSIONS, headers=("Prefer",)),
         "search_type": Interaction("Search {all}", (200,), "Bundle", None, _RESULTS, ("Prefer",), True),
         "search_post": Interaction("Search {all} by a form", (200,), "Bundle", "form", (), ("Prefer",), True),
         "create": Interaction("Create {a}", (200, 201), "written", "resource", headers=("If-None-Exist", "Prefer")),

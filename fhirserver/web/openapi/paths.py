@@ -135,6 +135,12 @@ def _content(service: Service, name: str) -> Resource:
     }
 
 
+def _resources(service: Service, type_: str | None) -> Resource:
+    """Resources of a type; a Binary is also what it holds, in its own format."""
+    found = _content(service, type_ or "Resource")
+    return found | {"*/*": {}} if type_ in (None, "Binary") else found
+
+
 def _body(service: Service, row: Interaction, type_: str | None) -> Resource | None:
     match row.body:
         case None:
@@ -148,7 +154,7 @@ def _body(service: Service, row: Interaction, type_: str | None) -> Resource | N
         case "Bundle":
             return {"required": True, "content": _content(service, "Bundle")}
         case "resource":
-            return {"required": True, "content": _content(service, type_ or "Resource")}
+            return {"required": True, "content": _resources(service, type_)}
 
 
 _ANSWERS: dict[Answer, str] = {"Bundle": "Bundle", "CapabilityStatement": "CapabilityStatement"}
@@ -172,7 +178,8 @@ def _responses(service: Service, row: Interaction, type_: str | None) -> Resourc
                 found[str(status)] = {"description": said, "content": _content(service, "Resource"), "headers": headers}
             case _:
                 headers = _headers("ETag", "Last-Modified") if row.answer == "resource" else _headers()
-                found[str(status)] = {"description": "Found.", "content": _content(service, name), "headers": headers}
+                content = _resources(service, type_) if row.answer == "resource" else _content(service, name)
+                found[str(status)] = {"description": "Found.", "content": content, "headers": headers}
     found["default"] = {"$ref": "#/components/responses/refusal"}
     return found
 
