@@ -1,8 +1,8 @@
 """Profiles that are stored here: finding them by canonical, and holding resources to those that they claim.
 
 https://hl7.org/fhir/R5/profiling.html#resources. What was compiled is kept until a definition is written, which every
-process of the server sees by one look-up: writes of definitions lock one key, and the count of its turns is the state
-of them all.
+process of the server sees by one look-up: writes of definitions lock keys, and the count of their turns is the state of
+them all.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
+from zlib import crc32
 
 from fhirserver import fhirjson
 from fhirserver.errors import Issue, Unprocessable
@@ -27,8 +28,8 @@ from fhirserver.search.kinds import uri
 from fhirserver.store.documents import Query, Version
 from fhirserver.store.store import Store
 
-LOCK = "definitions"
-"""What the writes of definitions lock."""
+_LOCKS = tuple(f"definitions/{number}" for number in range(8))
+"""What the writes of definitions lock, one of them each: some may be written at the same time."""
 
 _AT_ONCE = 200
 """Canonicals that one search asks for."""
@@ -41,6 +42,11 @@ _MOST = 10_000
 def defines(type_: str) -> bool:
     """Whether resources of this type are what profiles are made of."""
     return type_ in KINDS
+
+
+def locks(names: Iterable[tuple[str, str]]) -> set[str]:
+    """What is to be locked to write or delete the resources of these types and ids."""
+    return {_LOCKS[crc32(id_.encode()) % len(_LOCKS)] for type_, id_ in names if defines(type_)}
 
 
 Numbered = tuple[Kind, str, int]
@@ -126,7 +132,7 @@ async def _definitions(server: Server, beside: Beside | None) -> Definitions:
         if beside.known is None:
             beside.known = Definitions(0, Library(server.release))
         return beside.known
-    turns = await server.store.turns(LOCK)
+    turns = await server.store.turns(_LOCKS)
     releases = _KNOWN.setdefault(server.store, {})
     known = releases.get(server.release)
     if known is not None and known.turns != turns and await _unchanged(server, known):

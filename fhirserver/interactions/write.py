@@ -179,7 +179,7 @@ def _open_locks(server: Server, operations: Sequence[Operation]) -> list[str]:
     """Keys that the operations themselves name: of references, and of definitions."""
     removed = [(operation.type, operation.id) for operation in operations if isinstance(operation, Remove)]
     written = [operation.resource for operation in operations if isinstance(operation, Put)]
-    definitions = [profiles.LOCK] if any(profiles.defines(operation.type) for operation in operations) else []
+    definitions = profiles.locks((operation.type, operation.id) for operation in operations)
     return [*definitions, *integrity.locks(server, removed, written)]
 
 

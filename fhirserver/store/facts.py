@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from fhirserver.store import locks
 from fhirserver.store.context import Context
@@ -34,8 +35,8 @@ async def secret(ctx: Context) -> bytes:
     return bytes(found["value"]) if found else b""
 
 
-async def turns(ctx: Context, key: str) -> int:
-    """How many transactions that locked `key` were committed; others that share its slot count too."""
+async def turns(ctx: Context, keys: Sequence[str]) -> int:
+    """How often one of `keys` was locked by a transaction that was committed; keys that share a slot count too."""
     with ctx.translated():
-        found = await ctx.locks.find_one({"_id": locks.slots([key])[0]}, {"n": 1}, session=ctx.session)
-    return int(found["n"]) if found else 0
+        cursor = ctx.locks.find({"_id": {"$in": locks.slots(keys)}}, {"n": 1}, session=ctx.session)
+        return sum(int(found["n"]) for found in await cursor.to_list(None))

@@ -229,9 +229,9 @@ class Store(Operations):
         """Notes for good that something was done."""
         await facts.mark(self._ctx, name)
 
-    async def turns(self, key: str) -> int:
-        """A number that grows with every committed transaction that locked `key`, and by chance with others too."""
-        return await facts.turns(self._ctx, key)
+    async def turns(self, keys: Sequence[str]) -> int:
+        """A number that grows with every committed transaction that locked one of `keys`, by chance with others too."""
+        return await facts.turns(self._ctx, keys)
 
     async def secret(self) -> bytes:
         """A random key that all servers of this database share."""
