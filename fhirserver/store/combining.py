@@ -8,6 +8,7 @@ other's way, so whether the others are there makes no difference to any of them.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -43,7 +44,8 @@ class Combiner:
         request = _Request(items, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         if len(self._writers) < AT_ONCE:
-            writer = asyncio.create_task(self._write_all())
+            # It works for many requests: what it does is counted and logged as none's.
+            writer = asyncio.create_task(self._write_all(), context=contextvars.Context())
             self._writers.add(writer)
             writer.add_done_callback(self._writers.discard)
         return await request.done

@@ -133,7 +133,8 @@ class Store(Operations):
 
     async def create_many(self, items: Sequence[Put]) -> list[Written]:
         """Writes all `items`, new under new ids, or none; shares a transaction with others that do so now."""
-        return await self._combiner.create(items)
+        with self._ctx.translated():
+            return await self._combiner.create(items)
 
     async def remove(self, type: str, id: str, *, expected: Expected | None = None) -> Written | None:
         """Writes a version that says the resource is gone: None when there never was one, unchanged when it is gone.

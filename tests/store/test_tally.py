@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from fhirserver.errors import PreconditionFailed
+from fhirserver.store.documents import Put
 from fhirserver.store.store import Store, Tx
 from fhirserver.store.tally import CURRENT, Tally
-from tests.store.things import patient, put
+from tests.store.things import Entry, patient, put
 
 
 @pytest.fixture
@@ -59,6 +60,18 @@ async def test_of_a_transaction_the_work_between_is_not_the_databases(store: Sto
 
     await store.transact(work, locks=["a"])
     assert 0 < tally.seconds - before < time.perf_counter() - began - 0.09
+
+
+async def test_creates_that_share_a_transaction_are_timed_for_each(store: Store) -> None:
+    async def create(number: int) -> Tally:
+        tally = Tally()
+        CURRENT.set(tally)
+        await store.create_many([Put(patient(n=number), "Patient", f"c{number}", "R5", Entry(), create_only=True)])
+        return tally
+
+    await put(store, patient(n=1), "1")
+    tallies = await asyncio.gather(*(asyncio.create_task(create(number)) for number in range(8)))
+    assert all(tally.operations == 1 and tally.seconds > 0 for tally in tallies)
 
 
 async def test_who_asks_for_no_tally_gets_none(store: Store) -> None:
