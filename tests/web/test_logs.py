@@ -8,7 +8,7 @@ import logging
 import logging.config
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -184,6 +184,31 @@ async def test_an_unexpected_error_is_logged_by_its_place_alone(settings: Settin
     assert (error["level"], request["level"], request["status"]) == ("error", "error", 500)
     for secret in SECRETS:
         assert secret not in json.dumps([error, request, answer.json()])
+
+
+async def test_a_client_that_leaves_is_told_from_one_that_was_answered(settings: Settings, log: Log) -> None:
+    # No store: a body that did not come is nothing to store.
+    nothing = cast("Callable[[], Store]", lambda: None)
+    app = Application(settings.model_copy(update={"metrics": False}), nothing, _life)
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/r5/Patient",
+        "query_string": b"",
+        "scheme": "http",
+        "headers": [(b"host", b"test"), (b"content-type", b"application/fhir+json")],
+    }
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: object) -> None:
+        raise AssertionError("nobody is left to answer")
+
+    await app(scope, receive, send)
+    [line] = log()
+    assert (line["interaction"], line["status"], line["bytes"]) == ("create", 499, 0)
 
 
 def test_what_others_log_loses_what_they_filled_in(written: io.StringIO) -> None:
