@@ -206,8 +206,10 @@ def interval(text: str, zone: timezone = UTC) -> Interval:
         except OverflowError:
             high = None
     if offset and offset != "Z":
-        sign = -1 if offset[0] == "-" else 1
-        zone = timezone(sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6])))
+        hours, minutes = int(offset[1:3]), int(offset[4:6])
+        if minutes > 59 or hours * 60 + minutes > 14 * 60:
+            raise BadRequest(f"'{text}' has no time zone of the world: they go from -14:00 to +14:00.")
+        zone = timezone((-1 if offset[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes))
     elif offset == "Z":
         zone = UTC
     return Interval(_utc(low, zone, _MIN), _utc(high, zone, _MAX) if high else _MAX)

@@ -83,6 +83,12 @@ def test_a_partial_date_is_the_span_it_stands_for(text: str, low: datetime, high
     assert fhirjson.interval(text) == fhirjson.Interval(low, high)
 
 
+@pytest.mark.parametrize("zone", ["+14:01", "-15:00", "+24:00", "+99:99", "+10:60"])
+def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
+    with pytest.raises(BadRequest, match="time zone"):
+        fhirjson.interval(f"2014-02-01T10:00:00{zone}")
+
+
 @pytest.mark.parametrize("text", ["9999", "9999-12", "9999-12-31", "0001-01-01T00:00:00+14:00"])
 def test_the_edges_of_the_calendar_are_spans_too(text: str) -> None:
     span = fhirjson.interval(text)

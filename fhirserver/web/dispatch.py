@@ -26,9 +26,13 @@ class Row:
     handlers: dict[str, Handler] = field(default_factory=dict)
 
     def fits(self, segments: Segments) -> bool:
-        """Whether the fixed segments are these; a name with a $ is an operation's and no other parameter."""
+        """Whether the fixed segments are these; a name with a $ is an operation's, one with a _ is no parameter."""
         return all(
-            own == given if name is None else given.startswith("$") == (name == "operation")
+            own == given
+            if name is None
+            else given.startswith("$")
+            if name == "operation"
+            else not given.startswith(("$", "_"))
             for own, name, given in zip(self.fixed, self.names, segments, strict=True)
         )
 
