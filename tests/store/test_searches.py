@@ -96,13 +96,13 @@ async def test_a_resource_replaced_while_a_page_is_put_together_is_served_as_fou
     store: Store, open_store: Opener
 ) -> None:
     from fhirserver.store.documents import HEAD
-    from fhirserver.store.searches import _bodies
+    from fhirserver.store.searches import bodies
 
     await put(store, patient(n=1), "1")
     other = await open_store()
     heads = await other._ctx.of("Patient").find({}, HEAD).to_list(None)
     await put(store, patient(n=2), "1")
-    items = await _bodies(other._ctx, "Patient", heads)
+    items = await bodies(other._ctx, "Patient", heads)
     assert [body(v)["n"] for v in items] == [1]
 
 
