@@ -14,7 +14,7 @@ from fhirserver.resources.fhirpath.engine import engine
 from fhirserver.resources.fhirpath.environment import HOST, Environment, Host, Place
 from fhirserver.resources.fhirpath.functions.table import Evaluate
 from fhirserver.resources.fhirpath.nodes import Node, node
-from fhirserver.resources.fhirpath.syntax import NotUnderstood, parse
+from fhirserver.resources.fhirpath.syntax import NotUnderstood, Unknown, parse
 from fhirserver.resources.fhirpath.values import EvaluationError, Items, truth
 from fhirserver.resources.registry import Release
 
@@ -55,9 +55,10 @@ class Expression:
 @lru_cache(8192)
 def compile(release: Release, type: str, expression: str) -> Expression:  # noqa: A001 - as re.compile
     """The expression, compiled; raises NotUnderstood when it is no FHIRPath or uses what no engine here knows."""
-    tree = parse(expression)
     try:
-        evaluate = compiled(tree)
-    except NotUnderstood:
+        evaluate = compiled(parse(expression))
+    except Unknown:
         evaluate = engine(release, expression)
+    except RecursionError:
+        raise NotUnderstood(f"nested too deeply: {expression[:80]}") from None
     return Expression(release, type, expression, evaluate)

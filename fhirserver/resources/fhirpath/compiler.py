@@ -28,9 +28,10 @@ from fhirserver.resources.fhirpath.syntax import (
     NotUnderstood,
     Sign,
     Temporal,
+    Unknown,
 )
 from fhirserver.resources.fhirpath.temporal import moment
-from fhirserver.resources.fhirpath.values import Items, single, system_type, truth, whole
+from fhirserver.resources.fhirpath.values import EvaluationError, Items, single, system_type, truth, whole
 
 CONSTANTS = MappingProxyType(
     {
@@ -112,7 +113,9 @@ def _variable(name: str) -> Evaluate:
             return lambda items, environment: [environment.context]
         case "$index":
             return lambda items, environment: [] if environment.index is None else [environment.index]
-    raise NotUnderstood(name)
+        case "$total":
+            return lambda items, environment: environment.total
+    raise Unknown(name)
 
 
 def _named(name: str) -> Evaluate:
@@ -182,7 +185,9 @@ def has_type(item: Any, wanted: str) -> bool:
 def _is(left: Evaluate, wanted: str) -> Evaluate:
     def evaluate(items: Items, environment: Environment) -> Items:
         found = left(items, environment)
-        return [all(has_type(item, wanted) for item in found)] if found else []
+        if len(found) > 1:
+            raise EvaluationError(f"'is' takes one item, {len(found)} are there")
+        return [has_type(found[0], wanted)] if found else []
 
     return evaluate
 
@@ -230,7 +235,7 @@ def logic(operator: str, one: bool | None, other: bool | None) -> bool | None:
 def _call(left: syntax.Path | None, name: str, arguments: tuple[syntax.Path, ...]) -> Evaluate:
     known = FUNCTIONS.get(name)
     if known is None or not known.least <= len(arguments) <= known.most:
-        raise NotUnderstood(f"{name}() with {len(arguments)} arguments")
+        raise Unknown(f"{name}() with {len(arguments)} arguments")
     source = compiled(left) if left else compiled(Name("$this"))
     given = [compiled(argument) for argument in arguments]
     call = known.call

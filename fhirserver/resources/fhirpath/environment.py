@@ -67,12 +67,13 @@ class Place:
 class Environment:
     """The variables of one evaluation; `memory` keeps what is found once for it."""
 
-    __slots__ = ("context", "index", "memory", "place", "release")
+    __slots__ = ("context", "index", "memory", "place", "release", "total")
 
     def __init__(self, release: Release, context: Node, place: Place) -> None:
         self.release, self.context, self.place = release, context, place
         self.memory: dict[Hashable, Any] = {}
         self.index: int | None = None
+        self.total: list[Any] = []
 
     @property
     def host(self) -> Host:

@@ -102,7 +102,9 @@ def looked_up(left: Path, criteria: Path, compile_: Callable[[Path], Evaluate], 
     `search` is the evaluation item by item, for what has not one string under that name.
     """
     match criteria:
-        case Infix("=", Name(name), right) if _roots(left) == _RESOURCE and not _roots(right) & _FOCUS:
+        case Infix("=", Name(name), right) if (
+            name[0] != "%" and name != "$index" and _roots(left) == _RESOURCE and not _roots(right) & _FOCUS
+        ):
             source, wanted, key = compile_(left), compile_(right), ("where", _number(left), name)
         case _:
             return None
@@ -123,7 +125,7 @@ def looked_up(left: Path, criteria: Path, compile_: Callable[[Path], Evaluate], 
 def _by_name(items: Items, name: str) -> dict[str, Items] | None:
     found: dict[str, Items] = {}
     for item in items:
-        below = child(item, name) if type(item) is Node else []
+        below = [item] if name == "$this" else child(item, name) if type(item) is Node else []
         if len(below) > 1 or (below and type(plain(below[0])) is not str):
             return None
         if below:

@@ -5,13 +5,12 @@ https://hl7.org/fhirpath/N1/#operations. Booleans have three values: None is 'un
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Callable, Mapping
-from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from fhirserver.resources.fhirpath.calendar import later
 from fhirserver.resources.fhirpath.functions.existence import distinct
 from fhirserver.resources.fhirpath.syntax import Measure
 from fhirserver.resources.fhirpath.temporal import Moment
@@ -25,9 +24,6 @@ from fhirserver.resources.fhirpath.values import (
     single,
     text,
 )
-
-_MONTHS = MappingProxyType({"year": 12, "years": 12, "a": 12, "month": 1, "months": 1, "mo": 1})
-_DAYS = MappingProxyType({"week": 7, "weeks": 7, "wk": 7, "day": 1, "days": 1, "d": 1})
 
 
 def _said(value: bool | None) -> Items:
@@ -79,7 +75,7 @@ def _plus(one: Any, other: Any) -> Any:
         case str(), str():
             return one + other
         case Moment(), Measure():
-            return _later(one, other.value, other.unit)
+            return later(one, other.value, other.unit)
         case Measure(), Measure() if one.unit == other.unit:
             return Measure(one.value + other.value, one.unit)
     if _numbers(one, other):
@@ -90,35 +86,12 @@ def _plus(one: Any, other: Any) -> Any:
 def _minus(one: Any, other: Any) -> Any:
     match one, other:
         case Moment(), Measure():
-            return _later(one, -other.value, other.unit)
+            return later(one, -other.value, other.unit)
         case Measure(), Measure() if one.unit == other.unit:
             return Measure(one.value - other.value, one.unit)
     if _numbers(one, other):
         return one - other
     raise EvaluationError("these values cannot be subtracted")
-
-
-def _later(when: Moment, number: Any, unit: str) -> Moment:
-    """A date some years, months, weeks or days later; the last day of a month stays within it."""
-    count = int(number)
-    year, month, day = (int(part) for part in (*when.parts[:3], 1, 1)[:3])
-    if unit in _MONTHS:
-        months = year * 12 + month - 1 + count * _MONTHS[unit]
-        year, month = months // 12, months % 12 + 1
-        if not 1 <= year <= 9999:
-            raise EvaluationError("the date leaves the calendar")
-        day = min(day, monthrange(year, month)[1])
-    elif unit in _DAYS and len(when.parts) > 2:
-        at = date(year, month, day).toordinal() + count * _DAYS[unit]
-        if not 1 <= at <= date.max.toordinal():
-            raise EvaluationError("the date leaves the calendar")
-        moved = date.fromordinal(at)
-        year, month, day = moved.year, moved.month, moved.day
-    else:
-        raise EvaluationError(f"'{unit}' cannot be added to a date of this precision")
-    known = (year, month, day)[: len(when.parts)]
-    shown = "-".join(f"{part:0{4 if at == 0 else 2}}" for at, part in enumerate(known))
-    return Moment(when.kind, (*known, *when.parts[3:]), when.zone, shown + when.text[10:])
 
 
 def _times(one: Any, other: Any) -> Any:

@@ -51,7 +51,11 @@ def resolved(reference: Any, root: Json, find: Callable[[str], Json | None]) -> 
         if known is not None:
             return known
     kind = reference_type(reference, root)
-    return None if kind is None else {"resourceType": kind, "id": text}
+    if kind is None:
+        return None
+    literal = fhirjson.literal(text) if isinstance(text, str) else None
+    # What is written differently may be on another server: it is not the same.
+    return {"resourceType": kind, "id": literal.id if literal else None, "reference": text}
 
 
 def _said(reference: Any) -> tuple[Any, Any]:

@@ -14,6 +14,10 @@ class NotUnderstood(Exception):
     """The expression is no FHIRPath, or uses more of it than is known here."""
 
 
+class Unknown(NotUnderstood):
+    """It is FHIRPath by its grammar; a function or a variable is not known here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Literal:
     """A string, a number or a boolean."""
@@ -133,7 +137,7 @@ _CONTROL = {"f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 def parse(expression: str) -> Path:
     """The tree of an expression."""
-    reader = _Reader(list(_tokens(expression)), expression)
+    reader = _Reader(_tokens(expression), expression)
     try:
         tree = reader.infix(0)
     except RecursionError:

@@ -6,6 +6,7 @@ https://hl7.org/fhirpath/N1/#datetime-equality and https://hl7.org/fhirpath/N1/#
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -108,8 +109,10 @@ def boundary(of: Moment, *, high: bool) -> Moment:
     """The first or the last millisecond that it may mean, in the zone where that is."""
     if of.kind == "Time":
         ends: tuple[int | Decimal, ...] = (23, 59, Decimal("59.999")) if high else (0, 0, Decimal("0.000"))
-        return Moment("Time", _filled(of.parts, ends), None, of.text)
+        clock = _filled(of.parts, ends)
+        return Moment("Time", clock, None, written(clock, None, time=True))
     parts = of.parts
+    filled: tuple[int | Decimal, ...]
     if high:
         month = int(parts[1]) if len(parts) > 1 else 12
         last = _DAYS[month - 1] + (month == 2 and _leap(int(parts[0])))
@@ -117,10 +120,26 @@ def boundary(of: Moment, *, high: bool) -> Moment:
     else:
         filled = _filled(parts, _LOWEST)
     if of.kind == "Date":
-        return Moment("Date", filled[:3], None, of.text)
+        return Moment("Date", filled[:3], None, written(filled[:3], None))
     # The widest zones in use are fourteen hours east and twelve west of Greenwich.
     zone = of.zone if of.zone is not None else (-720 if high else 840)
-    return Moment("DateTime", filled, zone, of.text, floating=of.zone is None)
+    return Moment("DateTime", filled, zone, written(filled, of.zone), floating=of.zone is None)
+
+
+def written(parts: Sequence[int | Decimal], zone: int | None, *, time: bool = False) -> str:
+    """The text of a date, dateTime or, beginning at the hour, time."""
+    known = [*("0001", "01", "01"), *map(_padded, parts)] if time else [f"{parts[0]:04}", *map(_padded, parts[1:])]
+    day, clock = "-".join(known[:3]), ":".join(known[3:])
+    if time or not clock:
+        return clock if time else day
+    sign, minutes = ("-", -zone) if zone is not None and zone < 0 else ("+", zone or 0)
+    offset = "" if zone is None else "Z" if zone == 0 else f"{sign}{minutes // 60:02}:{minutes % 60:02}"
+    return f"{day}T{clock}{offset}"
+
+
+def _padded(part: int | Decimal) -> str:
+    whole, _, rest = str(part).partition(".")
+    return f"{whole:0>2}.{rest}" if rest else f"{whole:0>2}"
 
 
 def _filled(parts: tuple[int | Decimal, ...], ends: tuple[int | Decimal, ...]) -> tuple[int | Decimal, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 from fhirserver.resources.fhirpath.nodes import Node
 from fhirserver.resources.fhirpath.syntax import Measure
 from fhirserver.resources.fhirpath.temporal import Moment, compare, moment
+from fhirserver.resources.fhirpath.units import common
 
 Item = Any
 """A Node or a plain value."""
@@ -135,6 +136,9 @@ def equal_items(one: Item, other: Item) -> bool | None:
         return None if found is None else found == 0
     if left is None or right is None:
         return identity(one) == identity(other)
+    if type(left) is Measure and type(right) is Measure:
+        numbers = common(left, right)
+        return None if numbers is None else numbers[0] == numbers[1]
     return _identity(left) == _identity(right)
 
 
@@ -155,7 +159,8 @@ def order(left: Items, right: Items) -> int | None:
         if pair is not None:
             return compare(*pair)
     elif type(one) is Measure and type(other) is Measure:
-        return _sign(one.value, other.value) if one.unit == other.unit else None
+        numbers = common(one, other)
+        return None if numbers is None else _sign(*numbers)
     elif (type(one) is str and type(other) is str) or (_number(one) and _number(other)):
         return _sign(one, other)
     raise EvaluationError("these values have no order")

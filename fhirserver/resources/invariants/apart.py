@@ -52,8 +52,8 @@ _PRECISION = "as published it is empty, so not true, for dates of different prec
 CORRECTED: Mapping[Where, Correction] = MappingProxyType(
     {
         ("R5", "Bundle", "bdl-14"): Correction(
-            "type = 'history' implies entry.request.all(method != 'PATCH')",
-            "as published it is empty for a history without entries",
+            "type = 'history' implies entry.where(request.method = 'PATCH').empty()",
+            "as published it is empty for a history without entries, and true of any two",
         ),
         ("R5", "Bundle", "bdl-16"): Correction(
             "issues.issue.all(severity = 'information' or severity = 'warning')",
@@ -111,9 +111,8 @@ CORRECTED: Mapping[Where, Correction] = MappingProxyType(
             "operator = 'exists' implies (answer is boolean)", "what R4B and R5 say; a value has no type 'Boolean'"
         ),
         ("R4", "Range", "rng-2"): Correction(
-            "low.value.empty() or high.value.empty() or low.lowBoundary().comparable(high.highBoundary()).not() or"
-            " (low.lowBoundary() <= high.highBoundary())",
-            "what R5 says; as published it is empty for limits in different units",
+            "low.value.empty() or high.value.empty() or low.comparable(high).not() or (low <= high)",
+            "as published it is empty for limits in different units and for one without a value",
         ),
         ("R4", "Reference", "ref-1"): Correction(_REF_1, _IN_R5),
         ("R4", "RiskAssessment.prediction", "ras-2"): Correction(

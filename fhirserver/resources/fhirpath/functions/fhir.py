@@ -15,6 +15,7 @@ from fhirserver.resources.fhirpath.functions.table import Function, Macro, Table
 from fhirserver.resources.fhirpath.nodes import Node, child
 from fhirserver.resources.fhirpath.syntax import Measure
 from fhirserver.resources.fhirpath.temporal import Moment, boundary, moment
+from fhirserver.resources.fhirpath.units import common
 from fhirserver.resources.fhirpath.values import Items, single, text
 from fhirserver.resources.narrative import xhtml
 
@@ -89,7 +90,7 @@ def _comparable(_: Environment, items: Items, other: Items) -> Items:
     one, two = single(items), single(other)
     if type(one) is not Measure or type(two) is not Measure:
         return []
-    return [one.unit == two.unit]
+    return [common(one, two) is not None]
 
 
 def _now(_: Environment, _items: Items) -> Items:

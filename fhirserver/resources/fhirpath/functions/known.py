@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from fhirserver.resources.fhirpath.functions.aggregates import AGGREGATES
 from fhirserver.resources.fhirpath.functions.collections import COLLECTIONS
 from fhirserver.resources.fhirpath.functions.conversions import CONVERSIONS
 from fhirserver.resources.fhirpath.functions.existence import EXISTENCE
@@ -14,4 +15,4 @@ from fhirserver.resources.fhirpath.functions.fhir import FHIR
 from fhirserver.resources.fhirpath.functions.strings import STRINGS
 from fhirserver.resources.fhirpath.functions.table import Table
 
-FUNCTIONS: Table = MappingProxyType({**EXISTENCE, **COLLECTIONS, **STRINGS, **CONVERSIONS, **FHIR})
+FUNCTIONS: Table = MappingProxyType({**EXISTENCE, **COLLECTIONS, **AGGREGATES, **STRINGS, **CONVERSIONS, **FHIR})

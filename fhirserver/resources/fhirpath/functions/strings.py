@@ -19,7 +19,8 @@ from fhirserver.resources.fhirpath.values import EvaluationError, Items, text, w
 @lru_cache(512)
 def _pattern(source: str) -> re.Pattern[str]:
     try:
-        return re.compile(source, re.DOTALL)
+        # Other dialects name a group with (?<name>.
+        return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", source), re.DOTALL)
     except (re.error, OverflowError, RecursionError) as error:
         raise EvaluationError(f"'{source[:60]}' is no regular expression: {error}") from None
 
