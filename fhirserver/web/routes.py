@@ -20,7 +20,8 @@ from fhirserver.interactions.parts import part_of
 from fhirserver.interactions.read import read as read_current
 from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
-from fhirserver.web import negotiation
+from fhirserver.store.documents import Version
+from fhirserver.web import binaries, negotiation
 from fhirserver.web.history import history
 from fhirserver.web.patching import patch, patch_matching
 from fhirserver.web.record import rename_request
@@ -36,17 +37,24 @@ async def metadata(request: Request, server: Server) -> Response:
 
 async def read(request: Request, server: Server) -> Response:
     """read."""
-    version = await read_current(server, request.path_params["type"], request.path_params["id"])
-    version = part_of(server, version, search.query_params(query)) if (query := _query(request)) else version
-    return unchanged(request, version, server.base) or resource(request, version, server.base)
+    path = request.path_params
+    return await _shown(request, server, await read_current(server, path["type"], path["id"]))
 
 
 async def vread(request: Request, server: Server) -> Response:
     """vread."""
     path = request.path_params
-    version = await read_version(server, path["type"], path["id"], path["version"])
-    version = part_of(server, version, search.query_params(query)) if (query := _query(request)) else version
-    return unchanged(request, version, server.base) or resource(request, version, server.base)
+    return await _shown(request, server, await read_version(server, path["type"], path["id"], path["version"]))
+
+
+async def _shown(request: Request, server: Server, version: Version) -> Response:
+    """A version, or that it is unchanged; a Binary's content to who does not ask for the resource."""
+    query = _query(request)
+    part = part_of(server, version, search.query_params(query)) if query else version
+    known = unchanged(request, version, server.base)
+    if known is None and version.type == "Binary":
+        known = await binaries.native(request, version, server.base)
+    return known or resource(request, part, server.base)
 
 
 async def search_type(request: Request, server: Server) -> Response:
@@ -162,7 +170,10 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 
 
 async def _body(request: Request, server: Server) -> Resource:
-    return await negotiation.resource(request, server.release, server.settings.max_body_mb)
+    limit, path = server.settings.max_body_mb, request.path_params
+    if path.get("type") == "Binary" and "operation" not in path:
+        return await binaries.received(request, server.release, limit)
+    return await negotiation.resource(request, server.release, limit)
 
 
 def _query(request: Request) -> str:
