@@ -152,6 +152,15 @@ async def test_an_update_that_is_not_of_its_url_is_refused(
     assert (await client.get(f"/r5/Patient/{id_}")).status_code == 404
 
 
+async def test_a_create_takes_what_its_url_names(client: httpx.AsyncClient, id_: str) -> None:
+    group = {"resourceType": "Group", "type": "person", "membership": "definitional"}
+    refused = await client.post("/r5/Patient", json=group)
+    assert refused.status_code == 400
+    assert refused.json()["issue"][0]["expression"] == ["Group.resourceType"]
+    made = await client.post("/r5/Patient", json=person(id_))
+    assert (made.status_code, made.json()["resourceType"]) == (201, "Patient")
+
+
 async def test_only_what_is_created_is_answered_with_201_and_all_writes_with_their_location(
     client: httpx.AsyncClient, id_: str
 ) -> None:
