@@ -17,7 +17,7 @@ from tests.cli.running import serving
 from tests.fuzz.asks import Ask
 from tests.fuzz.generated import asks as generated
 from tests.fuzz.mutated import Mutator
-from tests.fuzz.resources import known, whole
+from tests.fuzz.resources import whole
 from tests.fuzz.run import Report, send
 
 TYPES = "Patient,ResearchStudy,Group"
@@ -61,7 +61,7 @@ def _generated(documents: list[dict[str, Any]], count: int, number: int) -> Iter
     # Some are made twice and sent once: a few more than it takes.
     each = count // operations // 2 + 2
     for document in documents:
-        yield from generated(document, "/r5", known(), each, number)
+        yield from generated(document, "/r5", whole(), each, number)
 
 
 def _by_status(report: Report) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -16,7 +17,10 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import APIOperation, Case, GenerationMode
 
+from fhirserver import fhirjson
 from tests.fuzz.asks import Ask
+
+Json = dict[str, Any]
 
 DEEP = 1
 WIDE = 5
@@ -43,7 +47,7 @@ TUNED: dict[str, dict[str, Any]] = {
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
-def shallow(document: dict[str, Any], rng: Random) -> dict[str, Any]:
+def shallow(document: Json, rng: Random) -> Json:
     """The document with bodies of a few levels and elements: whole FHIR types take a generator minutes."""
     schemas = document["components"]["schemas"]
     parameters = document["components"]["parameters"]
@@ -53,17 +57,17 @@ def shallow(document: dict[str, Any], rng: Random) -> dict[str, Any]:
     return {**document, "paths": paths, "components": {**document["components"], "schemas": small, "parameters": tuned}}
 
 
-def _lean(item: dict[str, Any], rng: Random) -> dict[str, Any]:
+def _lean(item: Json, rng: Random) -> Json:
     """A path with a few of its search parameters: of thirty random ones, one is wrong for certain."""
-    found: dict[str, Any] = {}
+    found: Json = {}
     for method, row in item.items():
         if method == "parameters":
             found[method] = row
             continue
         named = [each for each in row["parameters"] if not each.get("$ref", "").endswith("query._cursor")]
         searches = [each for each in named if "/search." in each.get("$ref", "")]
-        left = [each for each in searches if each not in rng.sample(searches, min(2, len(searches)))]
-        found[method] = {**row, "parameters": [each for each in named if each not in left]}
+        kept = rng.sample(searches, min(2, len(searches)))
+        found[method] = {**row, "parameters": [each for each in named if each not in searches or each in kept]}
     return found
 
 
@@ -87,17 +91,22 @@ def _cut(schema: Any, schemas: dict[str, Any], rng: Random, depth: int) -> Any:
     return found
 
 
-def asks(
-    document: dict[str, Any], base: str, known: Sequence[tuple[str, str]], each: int, number: int
-) -> Iterator[Ask]:
-    """`each` requests for every operation and mode; half of those with an id name a resource that is `known`."""
+def asks(document: Json, base: str, resources: Sequence[Json], each: int, number: int) -> Iterator[Ask]:
+    """`each` requests for every operation and mode; most of them name one of `resources`, or send it."""
     rng = Random(number)
     schema = schemathesis.openapi.from_dict(shallow(document, rng))
     for found in schema.get_all_operations():
         operation = found.ok()
+        own = operation.path.split("/")[1]
+        fitting = [one for one in resources if own in (one["resourceType"], "{type}")] or list(resources)
         for mode in MODES:
             for case in _cases(operation, mode, each, number):
-                yield _ask(case, base, known, rng, f"{operation.label} {mode.value}")
+                meant = rng.choice(fitting) if rng.random() < 0.6 else None
+                if meant is not None:
+                    _name(case, meant, rng)
+                ask = _ask(case, base, rng, f"{operation.label} {mode.value}")
+                sends = ask.headers.get("Content-Type") == "application/fhir+json"
+                yield replace(ask, body=_body(operation.path, meant)) if meant is not None and sends else ask
 
 
 def _cases(operation: APIOperation, mode: GenerationMode, count: int, number: int) -> list[Case]:
@@ -121,15 +130,24 @@ def _cases(operation: APIOperation, mode: GenerationMode, count: int, number: in
     return collected[:count]
 
 
-def _ask(case: Case, base: str, known: Sequence[tuple[str, str]], rng: Random, why: str) -> Ask:
-    if "id" in (case.path_parameters or {}) and known and rng.random() < 0.5:
-        own = case.operation.path.split("/")[1]
-        type_, id_ = rng.choice([each for each in known if own in (each[0], "{type}")] or known)
-        case.path_parameters["id"] = id_
-        if "type" in case.path_parameters:
-            case.path_parameters["type"] = type_
-        if "version" in case.path_parameters:
-            case.path_parameters["version"] = rng.choice(("1", "2"))
+def _name(case: Case, meant: Json, rng: Random) -> None:
+    """Makes a request one about a resource."""
+    named = {"id": meant["id"], "type": meant["resourceType"], "version": rng.choice(("1", "2"))}
+    for name in case.path_parameters or {}:
+        case.path_parameters[name] = named.get(name, case.path_parameters[name])
+
+
+def _body(path: str, meant: Json) -> bytes:
+    """A resource where one is sent, and what holds it where that is another."""
+    if path == "/":
+        place = {"method": "PUT", "url": f"{meant['resourceType']}/{meant['id']}"}
+        meant = {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": meant, "request": place}]}
+    elif "$" in path:
+        meant = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": meant}]}
+    return fhirjson.dumps(meant)
+
+
+def _ask(case: Case, base: str, rng: Random, why: str) -> Ask:
     sent = case.as_transport_kwargs(base_url="http://test")
     prepared = requests.Request(
         **{name: sent.get(name) for name in ("method", "url", "headers", "params", "data", "json", "files", "cookies")}

@@ -42,8 +42,3 @@ def whole() -> tuple[Json, ...]:
     except pytest.skip.Exception:
         official = []
     return (*own(), *(one for one in official if len(json.dumps(one)) < SMALL))
-
-
-def known() -> list[tuple[str, str]]:
-    """Types and ids of what is there to begin with."""
-    return [(one["resourceType"], one["id"]) for one in whole()]

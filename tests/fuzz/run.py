@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -56,6 +56,8 @@ async def _one(client: httpx.AsyncClient, ask: Ask, report: Report) -> None:
         return
     except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError):
         return  # the client library does not even send it
+    # What was sent in the end: '/r5/..' is '/'.
+    ask = replace(ask, path=answer.request.url.raw_path.decode())
     report.statuses[answer.status_code] += 1
     report.made.setdefault(ask.why, Counter())[answer.status_code] += 1
     found = complaints(ask, answer)

@@ -19,8 +19,9 @@ def _good(report: Report) -> None:
 
 async def test_requests_made_of_the_document_are_answered_as_it_says(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
-    await client.put("/r5/Patient/a", json={"resourceType": "Patient", "id": "a"})
-    report = await send(client, asks(document, "/r5", [("Patient", "a")], 2, 1), at_once=1)
+    patient = {"resourceType": "Patient", "id": "a"}
+    await client.put("/r5/Patient/a", json=patient)
+    report = await send(client, asks(document, "/r5", [patient], 2, 1), at_once=1)
     assert report.sent > 150
     _good(report)
 
