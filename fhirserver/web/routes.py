@@ -11,28 +11,23 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fhirserver import fhirjson
 from fhirserver.errors import NotSupported
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import bundle, capabilities, conditional_write, operations, search, write
+from fhirserver.interactions import bundle, conditional_write, operations, search, write
 from fhirserver.interactions.operation import Call
 from fhirserver.interactions.parts import part_of
 from fhirserver.interactions.read import read as read_current
 from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
 from fhirserver.store.documents import Version
-from fhirserver.web import binaries, negotiation
+from fhirserver.web import binaries, bodies, negotiation
 from fhirserver.web.history import history
+from fhirserver.web.metadata import metadata
 from fhirserver.web.patching import patch, patch_matching
 from fhirserver.web.record import rename_request
 from fhirserver.web.responses import fhir, resource, unchanged, written
 
 Handler = Callable[[Request, Server], Awaitable[Response]]
-
-
-async def metadata(request: Request, server: Server) -> Response:
-    """capabilities."""
-    return fhir(request, fhirjson.dumps(capabilities.statement(server)))
 
 
 async def read(request: Request, server: Server) -> Response:
@@ -66,7 +61,7 @@ async def search_type(request: Request, server: Server) -> Response:
 
 async def search_post(request: Request, server: Server) -> Response:
     """search by POST: parameters of the URL and of the form together."""
-    form = await negotiation.form(request, server.settings.max_body_mb)
+    form = await bodies.form(request, server.settings.max_body_mb)
     fields = search.query_params(form)
     negotiation.accept(request, server.release, fields)
     params = [*search.query_params(_query(request)), *fields]
@@ -135,8 +130,8 @@ async def operation(request: Request, server: Server) -> Response:
     place = (path.get("type"), path.get("id"), path.get("version"))
     call = Call(method, path["operation"][1:], *place, query=tuple(search.query_params(_query(request))))
     if operations.find(server, call).raw:
-        call = replace(call, raw=await negotiation.body(request, server.settings.max_body_mb))
-    elif negotiation.has_body(request):
+        call = replace(call, raw=await bodies.body(request, server.settings.max_body_mb))
+    elif bodies.has_body(request):
         call = replace(call, body=await _body(request, server))
     answer = await operations.invoke(server, call)
     if answer.written is not None:
@@ -173,7 +168,7 @@ async def _body(request: Request, server: Server) -> Resource:
     limit, path = server.settings.max_body_mb, request.path_params
     if path.get("type") == "Binary" and "operation" not in path:
         return await binaries.received(request, server.release, limit)
-    return await negotiation.resource(request, server.release, limit)
+    return await bodies.resource(request, server.release, limit)
 
 
 def _query(request: Request) -> str:
