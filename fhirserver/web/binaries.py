@@ -19,7 +19,8 @@ from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import Release
 from fhirserver.resources.xml.layout import FHIR
 from fhirserver.store.documents import Version
-from fhirserver.web import negotiation
+from fhirserver.web import bodies
+from fhirserver.web.encodings import LARGE
 from fhirserver.web.formats import FHIR_JSON, FHIR_XML, PAGES, TYPES, media
 from fhirserver.web.responses import VARY, located
 
@@ -36,7 +37,7 @@ async def native(request: Request, version: Version, base: str) -> Response | No
     """The content of a Binary as it is; None when the client asks for the resource, or there is no content."""
     if b"_format" in request.scope["query_string"]:
         return None
-    if len(version.body) > negotiation.LARGE:
+    if len(version.body) > LARGE:
         return await asyncio.to_thread(_native, request, version, base)
     return _native(request, version, base)
 
@@ -78,7 +79,7 @@ def _means_resource(wanted: str, kind: str, general: bool) -> bool:
 
 async def received(request: Request, release: Release, limit_mb: int) -> Resource:
     """The Binary that a body is: itself when it is one, else one that holds the body, whatever it is."""
-    data = await negotiation.raw(request, limit_mb)
+    data = await bodies.raw(request, limit_mb)
     if not data:
         raise Malformed("The request has no body: send a Binary resource, or the content of one with its type.")
     header = " ".join(request.headers.get("content-type", "").split())
@@ -89,9 +90,9 @@ async def received(request: Request, release: Release, limit_mb: int) -> Resourc
         )
     sent = TYPES.get(kind) if header else "json"
     if sent == "json" and _is_binary_json(data, strict=not header or kind in _FHIR):
-        return await negotiation.parsed(request, release, data)
+        return await bodies.parsed(request, release, data)
     if sent == "xml" and _is_binary_xml(data, strict=kind in _FHIR):
-        return await negotiation.parsed(request, release, data)
+        return await bodies.parsed(request, release, data)
     if not header:
         raise Malformed("The body is no Binary resource: say in Content-Type what it is.")
     if not _TYPE(header):

@@ -14,9 +14,9 @@ from fhirserver.interactions.patch import patch as patch_one
 from fhirserver.interactions.patch import patch_matching as patch_found
 from fhirserver.interactions.server import Server
 from fhirserver.patch.formats import JSON_PATCH, MEDIA_TYPES, Change, read, unsupported
-from fhirserver.web import negotiation
+from fhirserver.web import bodies, negotiation
+from fhirserver.web.encodings import LARGE
 from fhirserver.web.formats import TYPES, media
-from fhirserver.web.negotiation import LARGE
 from fhirserver.web.responses import written
 
 ACCEPT_PATCH = ", ".join(MEDIA_TYPES)
@@ -42,12 +42,12 @@ async def _change(request: Request, server: Server) -> Change:
     """What the body asks for; without a Content-Type it is taken for JSON, of whichever kind it shows."""
     sent = media(request.headers.get("content-type", "application/json"))
     if sent.kind == JSON_PATCH:
-        negotiation.utf8(sent)
+        bodies.utf8(sent)
     elif sent.kind in TYPES:
-        negotiation.content(request, server.release)
+        bodies.content(request, server.release)
     else:
         raise unsupported(sent.kind)
-    body = await negotiation.body(request, server.settings.max_body_mb)
+    body = await bodies.body(request, server.settings.max_body_mb)
     if len(body) > LARGE:
         return await asyncio.to_thread(read, server.release, sent.kind, body)
     return read(server.release, sent.kind, body)

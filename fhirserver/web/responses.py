@@ -24,9 +24,9 @@ from fhirserver.interactions.write import Outcome
 from fhirserver.resources.operation_outcome import outcome
 from fhirserver.resources.xml import to_xml
 from fhirserver.store.documents import Version
-from fhirserver.web.encodings import WORTH, packed
+from fhirserver.web.encodings import LARGE, WORTH, packed
 from fhirserver.web.formats import PLAIN
-from fhirserver.web.negotiation import ANSWER, LARGE, Answer, preferences
+from fhirserver.web.negotiation import ANSWER, Answer, preferences
 
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 _CONDITIONS = frozenset((b"if-none-match", b"if-modified-since"))
