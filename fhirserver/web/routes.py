@@ -116,11 +116,11 @@ async def delete(request: Request, server: Server) -> Response:
 
 async def batch(request: Request, server: Server) -> Response:
     """batch and transaction."""
-    bodies = negotiation.preferences(request).returns == "representation"
+    representation = negotiation.preferences(request).returns == "representation"
     content = await _body(request, server)
     if content.get("type") == "transaction":
         rename_request("transaction")
-    return fhir(request, await bundle.process(server, content, bodies=bodies))
+    return fhir(request, await bundle.process(server, content, bodies=representation))
 
 
 async def operation(request: Request, server: Server) -> Response:
