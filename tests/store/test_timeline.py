@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fhirserver.fhirjson import Interval
 from fhirserver.store.marks import Window
-from fhirserver.store.store import Store
+from fhirserver.store.store import Store, Tx
 from tests.conftest import Opener
 from tests.store.things import history, member, patient, put
 
@@ -23,13 +23,22 @@ async def cost(store: Store, numbers: range) -> tuple[int, int, int]:
     return sum(d.get("keysExamined", 0) for d in done), sum(d.get("docsExamined", 0) for d in done), len(done)
 
 
+async def update(store: Store, turns: range) -> None:
+    """Writes a version for each turn, many in a transaction: that is much faster than each on its own."""
+    for begin in range(turns.start, turns.stop, 50):
+
+        async def work(tx: Tx, some: range = turns[begin - turns.start :][:50]) -> None:
+            for turn in some:
+                await put(tx, patient(n=turn), "1")
+
+        await store.transact(work)
+
+
 async def test_after_1000_updates_a_page_costs_what_it_cost_before(open_store: Opener) -> None:
     writer, reader = await open_store(), await open_store(cache_mb=0)
-    for turn in range(60):
-        await put(writer, patient(n=turn), "1")
+    await update(writer, range(60))
     before = [await cost(reader, range(start, start - 20, -1)) for start in (60, 40, 20)]
-    for turn in range(60, 1000):
-        await put(writer, patient(n=turn), "1")
+    await update(writer, range(60, 1000))
     after = [await cost(reader, range(start, start - 20, -1)) for start in (1000, 500, 20)]
     ascending = [await cost(reader, range(start, start + 20)) for start in (981, 481, 1)]
     assert before == after == ascending
@@ -44,8 +53,7 @@ async def test_after_1000_updates_a_page_costs_what_it_cost_before(open_store: O
 
 async def test_a_bound_of_time_is_found_in_few_looks(open_store: Opener) -> None:
     writer, reader = await open_store(), await open_store(cache_mb=0)
-    for turn in range(300):
-        await put(writer, patient(n=turn), "1")
+    await update(writer, range(300))
     (middle,) = await writer.versions("Patient", "1", range(150, 151))
     db = reader._ctx.db
     await db.command({"profile": 2})

@@ -149,7 +149,7 @@ async def test_pages_of_all_types_hold_everything_once_in_order(serve: Serve, so
     async with serve() as client:
         for turn in range(4):
             for type_, id_ in (("Patient", "a"), ("Patient", "a-1"), ("Basic", "b"), ("Group", "g")):
-                body = {"resourceType": type_, "id": id_, "language": f"x-{turn}"}
+                body: Json = {"resourceType": type_, "id": id_, "language": f"x-{turn}"}
                 if type_ == "Basic":
                     body["code"] = {"text": "t"}
                 if type_ == "Group":
