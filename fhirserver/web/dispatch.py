@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fhirserver.errors import MethodNotAllowed, NotFound
 from fhirserver.interactions import operations
 from fhirserver.interactions.operation import Call
-from fhirserver.resources.registry import Release
+from fhirserver.resources.registry import Release, resource_types
 from fhirserver.web.routes import ROUTES, Handler
 
 Segments = tuple[str, ...]
@@ -77,9 +77,13 @@ def allowed(path: str, release: Release) -> str:
     segments = _segments(path)
     rows = list(_fitting(segments))
     methods = {method for row in rows for method in row.handlers}
-    if rows and "operation" in rows[0].names:
+    place = dict(zip(rows[0].names, segments, strict=True)) if rows else {}
+    if "operation" in place:
         # The table has every method for an operation, which says itself what it takes.
-        methods = _of_operation(release, dict(zip(rows[0].names, segments, strict=True)))
+        methods = _of_operation(release, place)
+    type_ = place.get("type")
+    if type_ is not None and type_ not in resource_types(release):
+        methods = set()
     if not methods:
         raise NotFound(
             "There is no such address or operation here: the CapabilityStatement at /metadata says what this server "

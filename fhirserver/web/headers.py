@@ -26,7 +26,7 @@ _ONCE = frozenset(
 def settle(scope: Scope) -> None:
     """Makes every header of the request stand once, so that no line of it is overlooked; BadRequest where it cannot."""
     names = [name for name, _ in scope["headers"]]
-    if names.count(b"host") != 1 and (b"host" in names or scope["http_version"] == "1.1"):
+    if names.count(b"host") != 1 and (b"host" in names or scope.get("http_version") == "1.1"):
         raise BadRequest("A request names its host once: send one Host header.", expression="Host")
     if len(set(names)) != len(names):
         scope["headers"] = _settled(scope["headers"])

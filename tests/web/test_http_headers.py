@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from fhirserver.web.routes import ROUTES
+
 Json = dict[str, Any]
 HOST = ("Host", "test")
 JSON = ("Content-Type", "application/fhir+json")
@@ -56,35 +58,42 @@ def where(answer: httpx.Response) -> list[str]:
 
 # --- methods and addresses ------------------------------------------------------------------------------------------
 
-METHODS = {
-    "/r5": {"POST"},
-    "/r5/metadata": {"GET"},
-    "/r5/Patient": {"GET", "POST", "PUT", "DELETE"},
-    "/r5/Patient/_search": {"POST"},
-    "{place}": {"GET", "PUT", "DELETE"},
-    "{place}/_history": {"GET"},
-    "{place}/_history/1": {"GET"},
-}
+
+def routes() -> dict[str, set[str]]:
+    """The methods of every address of the route table; of operations those that an example of each takes."""
+    found: dict[str, set[str]] = {}
+    for method, path, _ in ROUTES:
+        if "{operation}" not in path:
+            found.setdefault(f"/r5{path}", set()).add(method)
+    reading = {f"/r5{place}/$meta": {"GET", "POST"} for place in ("", "/{type}", "/{type}/{id}")}
+    return found | reading | {"/r5/{type}/{id}/$meta-add": {"POST"}}
 
 
-@pytest.mark.parametrize("path", METHODS)
+@pytest.mark.parametrize(("path", "expected"), routes().items(), ids=routes())
 async def test_options_and_a_refused_method_list_what_an_address_takes(
-    client: httpx.AsyncClient, place: str, path: str
+    client: httpx.AsyncClient, place: str, path: str, expected: set[str]
 ) -> None:
     for slash in ("", "/"):
-        address = path.format(place=place) + slash
+        address = path.rstrip("/").format(type="Patient", id=place.rpartition("/")[2], version="1") + slash
         options = await client.options(address)
         assert (options.status_code, options.content) == (204, b"")
         methods = set(options.headers["allow"].split(", "))
-        assert METHODS[path] | {"OPTIONS"} <= methods
-        assert ("HEAD" in methods) == ("GET" in methods)
+        assert methods == expected | {"OPTIONS"} | ({"HEAD"} if "GET" in expected else set())
         refused = await client.request("TRACE", address)
         assert refused.status_code == 405
-        assert refused.headers["allow"] == options.headers["allow"]
+        if "$" not in path:
+            assert refused.headers["allow"] == options.headers["allow"]
+        if "GET" not in expected:
+            for method in ("GET", "HEAD"):
+                assert (await client.request(method, address)).status_code in (404, 405)
 
 
-async def test_options_of_no_address_is_not_found(client: httpx.AsyncClient) -> None:
-    assert (await client.options("/r5/Patient/a/b/c/d")).status_code == 404
+@pytest.mark.parametrize(
+    "path",
+    ["/r5/Patient/a/b/c/d", "/r5/Nothing", "/r5/Nothing/a", "/r5/_nothing", "/r5/Patient/a/$nothing", "/nothing"],
+)
+async def test_options_of_no_address_is_not_found(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.options(path)).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -96,6 +105,11 @@ async def test_options_of_no_address_is_not_found(client: httpx.AsyncClient) -> 
         "/r5/metadata",
         "/r5/Patient?_count=1",
         "/r5/Patient?name=x",
+        "/r5/_history",
+        "/r5/Patient/_history",
+        "/r5/Patient/$meta",
+        "{place}/$meta",
+        "{place}/$everything",
         "{place}",
         "{place}-none",
         "{place}/_history",
@@ -109,7 +123,9 @@ async def test_head_is_get_without_its_body(client: httpx.AsyncClient, place: st
     get, head = [await client.request(method, address, headers={"Accept": "*/*"}) for method in ("GET", "HEAD")]
     assert head.content == b""
     assert head.status_code == get.status_code
-    same = ("content-type", "content-length", "etag", "last-modified")
+    # A Bundle of versions says when it was made, which takes as many digits as it takes.
+    length = [] if address.endswith("_history") else ["content-length"]
+    same = ("content-type", "etag", "last-modified", *length)
     assert [head.headers.get(name) for name in same] == [get.headers.get(name) for name in same]
 
 

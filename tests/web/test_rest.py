@@ -132,7 +132,7 @@ async def test_a_history_pages_from_the_newest_version(client: httpx.AsyncClient
         ("DELETE", "/r5/Patient/a%20b", 404, "not-found"),
         ("POST", "/r5/Patient/a/$nothing", 404, "not-supported"),
         ("GET", "/r5/ResearchStudy/$enroll", 404, "not-supported"),
-        ("PATCH", "/r5/Patient/none", 405, "not-supported"),
+        ("PATCH", "/r5/metadata", 405, "not-supported"),
         ("DELETE", "/r5/metadata", 405, "not-supported"),
         ("GET", "/r5/", 405, "not-supported"),
         ("GET", "/r5/Patient?_cursor=abc", 400, "invalid"),
