@@ -132,7 +132,7 @@ def test_variables_are_of_the_resource_and_of_what_contains_it() -> None:
 @pytest.mark.parametrize("release", ["R5", "R4"])
 def test_a_host_tells_what_is_outside_of_the_resource(release: Release) -> None:
     host = Host(
-        member=lambda _release, url, code: code == "x" if url == "http://v" else None,
+        member=lambda _release, url, code, system: (code, system) == ("x", None) if url == "http://v" else None,
         conforms=lambda _release, url, item: item.type == "Patient",
         find=lambda reference: {"resourceType": "Organization", "name": "Clinic"} if reference == "urn:a" else None,
     )
@@ -156,6 +156,22 @@ def test_content_of_the_wrong_shape_ends_no_evaluation_in_anything_but_an_evalua
             compile("R5", "Patient", expression).items(value)
         except EvaluationError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("concept", "member"),
+    [
+        ({"coding": [{"system": "http://hl7.org/fhir/administrative-gender", "code": "male"}]}, True),
+        ({"coding": [{"code": "male"}]}, False),
+        ({"coding": [{"system": "http://x", "code": "male"}]}, False),
+        ({"text": "male"}, None),
+    ],
+)
+def test_a_coding_is_a_member_by_its_system_too(concept: dict[str, Any], member: bool | None) -> None:
+    expression = compile(
+        "R5", "Patient", "maritalStatus.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')"
+    )
+    assert expression.holds({"resourceType": "Patient", "maritalStatus": concept}) is member
 
 
 def test_equal_trees_are_equal() -> None:

@@ -11,20 +11,17 @@ from typing import Any, cast
 
 from fhirserver.resources.fhirpath.nodes import Json, Node, ancestry, node
 from fhirserver.resources.fhirpath.references import resolved
-from fhirserver.resources.registry import Release, codes, resource_types, structure
+from fhirserver.resources.registry import Release, structure, valueset
 
-_TYPES = frozenset(
-    f"http://hl7.org/fhir/ValueSet/{name}"
-    for name in ("resource-types", "all-resource-types", "version-independent-all-resource-types")
-)
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
 
 
-def _member(release: Release, url: str, code: str) -> bool | None:
+def _member(release: Release, url: str, code: str, system: str | None) -> bool | None:
     """Whether a code is in a value set of the specification; None when its content is not known here."""
-    url = url.split("|")[0]
-    known = resource_types(release) if url in _TYPES else codes(release, url)
-    return None if known is None else code in known
+    known = valueset(release, url.split("|")[0])
+    if known is None:
+        return None
+    return any(code in some for some in known.values()) if system is None else code in known.get(system, ())
 
 
 def _conforms(_release: Release, url: str, item: Node) -> bool | None:
@@ -39,11 +36,12 @@ def _conforms(_release: Release, url: str, item: Node) -> bool | None:
 class Host:
     """What the server knows beyond the resource.
 
-    `member` answers memberOf(): release, value set, code → whether it is in; `conforms` conformsTo(): release, profile,
-    element; `find` gives the resource a reference leads to. Each may say None: that is not known.
+    `member` answers memberOf(): release, value set, code and its system ('' for none, None for a bare code) → whether
+    it is in; `conforms` conformsTo(): release, profile, element; `find` gives the resource a reference leads to. Each
+    may say None: that is not known.
     """
 
-    member: Callable[[Release, str, str], bool | None] = _member
+    member: Callable[[Release, str, str, str | None], bool | None] = _member
     conforms: Callable[[Release, str, Node], bool | None] = _conforms
     find: Callable[[str], Json | None] = lambda _reference: None
 

@@ -92,10 +92,10 @@ class Library:
         notes = tuple(dict.fromkeys([*found.notes, *compiler.notes]))
         return Profile(self.release, named, type_, check, notes, self._host)
 
-    def _member(self, release: Release, url: str, code: str) -> bool | None:
+    def _member(self, release: Release, url: str, code: str, system: str | None) -> bool | None:
         """memberOf() of an expression: value sets that are loaded, then those of the specification."""
         found = self._terms.codes(url)
-        return HOST.member(release, url, code) if found is None else found.has(None, code)
+        return HOST.member(release, url, code, system) if found is None else found.has(system, code)
 
     def _conforms(self, release: Release, url: str, item: fhirpath.Node) -> bool | None:
         """conformsTo() of an expression: types of the specification, then profiles that are loaded."""

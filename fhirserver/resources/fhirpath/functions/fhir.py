@@ -36,19 +36,19 @@ def _member_of(environment: Environment, items: Items, valueset: Items) -> Items
     url, value = text(valueset), single(items)
     if url is None:
         return []
-    said = [environment.host.member(environment.release, url, code) for code in _codes(value)]
+    said = [environment.host.member(environment.release, url, code, system) for code, system in _codes(value)]
     if True in said:
         return [True]
     return [] if None in said or not said else [False]
 
 
-def _codes(value: Any) -> list[str]:
-    """The codes of a code, a Coding or a CodeableConcept."""
+def _codes(value: Any) -> list[tuple[str, str | None]]:
+    """The codes of a code, a Coding or a CodeableConcept, each with its system; a bare code has None."""
     if type(value) is str:
-        return [value]
+        return [(value, None)]
     codings = value.get("coding", [value]) if type(value) is dict else []
-    found = [each.get("code") for each in codings if type(each) is dict] if type(codings) is list else []
-    return [code for code in found if type(code) is str]
+    found = [each for each in codings if type(each) is dict] if type(codings) is list else []
+    return [(code, str(each.get("system", ""))) for each in found if type(code := each.get("code")) is str]
 
 
 def _conforms_to(environment: Environment, items: Items, profile: Items) -> Items:
