@@ -72,8 +72,9 @@ def _versions(header: str, where: str) -> frozenset[int] | None:
     if header.strip() == "*":
         return None
     found = set()
-    for etag in header.split(","):
-        match = _ETAG.fullmatch(etag.strip())
+    # An empty place in a list is none; a header of nothing else is no list.
+    for etag in [each.strip() for each in header.split(",") if each.strip()] or [""]:
+        match = _ETAG.fullmatch(etag)
         if match is None:
             raise BadRequest(
                 f'{where} is a list of ETags: send that of the version you read, such as W/"3", or *.', expression=where
