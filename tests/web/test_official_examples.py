@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -32,6 +33,7 @@ PARAMETERS = 2
 """By how many parameters each is searched, if it has so many."""
 
 
+@cache
 def parts() -> list[list[Path]]:
     """The examples in parts of about the same size."""
     paths = [path for path in package(EXAMPLES["R5"]).rglob("*.json") if not path.name.startswith((".", "package"))]
