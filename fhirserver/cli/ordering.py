@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -28,13 +29,16 @@ class _Head(_Type, frozen=True):
     entry: tuple[_Entry, ...] = ()
 
 
+_ROOT = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|<\?.*?\?>|<!--.*?-->)*<([A-Za-z]+)", re.DOTALL)
+"""The root element of an XML document."""
+
 _HEAD = msgspec.json.Decoder(_Head)
 
 
 def files_in_order(paths: Iterable[Path]) -> list[Path]:
     """The files, those of definitions first; what cannot be read comes last.
 
-    Of NDJSON the first line tells, of a Bundle its first entry.
+    Of NDJSON the first line tells, of a Bundle in JSON its first entry.
     """
     return sorted(paths, key=_stage_of)
 
@@ -43,6 +47,8 @@ def _stage_of(path: Path) -> int:
     try:
         with path.open("rb") as lines:
             data = lines.readline() if path.suffix.lower() == ".ndjson" else lines.read()
+        if root := _ROOT.match(data):
+            return _STAGES.get(root[1].decode(), _LAST)
         head = _HEAD.decode(data)
         first = head.entry[0].resource if head.entry else head
         return _STAGES.get(first.resourceType, _LAST)

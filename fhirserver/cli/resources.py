@@ -24,6 +24,7 @@ from fhirserver.errors import FhirError, Issue, Malformed
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, write
 from fhirserver.interactions.server import Server
+from fhirserver.resources.xml import from_xml
 
 TOGETHER = 250
 """Resources that go into one transaction."""
@@ -35,9 +36,9 @@ def load(
     database: Database = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Store FHIR R5 resources: Bundles, NDJSON or single resources, from files or folders."""
+    """Store FHIR R5 resources in JSON or XML: Bundles, NDJSON or single resources, from files or folders."""
     chosen = common.settings(mongodb_uri=mongodb_uri, database=database, data_dir=data_dir)
-    found = common.files(paths, (".json", ".ndjson"))
+    found = common.files(paths, (".json", ".ndjson", ".xml"))
     if common.with_server(chosen, lambda server: _load_all(server, found)):
         raise typer.Exit(1)
 
@@ -101,7 +102,7 @@ async def _store(server: Server, group: _Group, tally: _Tally) -> None:
     found: list[Placed] = []
     for place, data in group.items:
         try:
-            resource = fhirjson.loads_resource(data)
+            resource = _resource(server, data)
             if resource["resourceType"] == "Bundle" and resource.get("type") in ("transaction", "batch"):
                 await _process(server, place, resource, tally)
                 continue
@@ -111,6 +112,13 @@ async def _store(server: Server, group: _Group, tally: _Tally) -> None:
     for resources in stages(found):
         for start in range(0, len(resources), TOGETHER):
             await _put(server, group.place, resources[start : start + TOGETHER], tally)
+
+
+def _resource(server: Server, data: bytes) -> Resource:
+    """The resource of a file or line: what begins with < is XML."""
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return from_xml(server.release, data)
+    return fhirjson.loads_resource(data)
 
 
 async def _process(server: Server, place: str, content: Resource, tally: _Tally) -> None:

@@ -297,6 +297,21 @@ def test_load_stores_profiles_before_what_claims_them(server: Beside, tmp_path: 
     assert f"{tmp_path / 'a.ndjson'}:1: " in done.stderr
 
 
+def test_load_takes_xml_and_names_what_is_wrong_with_it(server: Beside, http: httpx.Client, tmp_path: Path) -> None:
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<!-- a patient -->\n'
+    whole = '<Patient xmlns="http://hl7.org/fhir"><id value="in-xml"/><active value="true"/></Patient>'
+    (tmp_path / "a.xml").write_text(head + whole)
+    (tmp_path / "b.xml").write_text(whole.replace("active", "activity"))
+    (tmp_path / "c.xml").write_text("<Patient")
+    done = command(server, "load", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stdout.strip() == "1 resources loaded from 3 files, 2 failures."
+    assert "b.xml" in done.stderr
+    assert "activity" in done.stderr
+    assert "c.xml" in done.stderr
+    assert http.get("/Patient/in-xml").json()["active"] is True
+
+
 def test_load_names_each_line_that_fails_and_stores_the_others(
     server: Beside, http: httpx.Client, tmp_path: Path
 ) -> None:
