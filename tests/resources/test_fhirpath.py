@@ -174,6 +174,38 @@ def test_a_coding_is_a_member_by_its_system_too(concept: dict[str, Any], member:
     assert expression.holds({"resourceType": "Patient", "maritalStatus": concept}) is member
 
 
+@pytest.mark.parametrize(
+    "expression",
+    ["'x'.replaceMatches('x', '$3')", "'x'.matches('(')", "'%s'.matches('^(?:x|xx)+[yz]$')" % ("x" * 60)],
+)
+def test_a_regular_expression_that_fails_or_does_not_end_cannot_be_evaluated(expression: str) -> None:
+    with pytest.raises(EvaluationError):
+        compile("R5", "Patient", expression).items(PATIENT)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "name" + ".select(%resource.name)" * 8,
+        "name.given" + ".select(%resource.descendants())" * 8,
+        "%resource.descendants()" + ".select($this.combine($this))" * 40,
+    ],
+)
+def test_an_expression_that_grows_and_grows_is_ended(expression: str) -> None:
+    patient = {"resourceType": "Patient", "name": [{"given": ["a", "b"]}] * 20}
+    with pytest.raises(EvaluationError, match="more than"):
+        compile("R5", "Patient", expression).items(patient)
+
+
+def test_regular_expressions_share_a_time() -> None:
+    slow = "name.all(family.matches('^(?:x|xx)+[yz]$'))"
+    patient = {"resourceType": "Patient", "name": [{"family": "x" * 60}] * 1000}
+    place = Place(patient, patient)
+    for _ in range(100):
+        with pytest.raises(EvaluationError, match="too long"):
+            compile("R5", "Patient", slow).items(patient, place)
+
+
 def test_equal_trees_are_equal() -> None:
     assert parse("a.b and c = 'd'") == parse("(a.b) and (c='d')")
     assert parse("a or b and c") == parse("a or (b and c)")

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from fhirserver.resources.fhirpath.nodes import Json, Node, ancestry, node
 from fhirserver.resources.fhirpath.references import resolved
+from fhirserver.resources.fhirpath.values import EvaluationError
 from fhirserver.resources.registry import Release, structure, valueset
 
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
@@ -62,16 +63,27 @@ class Place:
     memory: dict[Hashable, Any] = field(default_factory=dict)
 
 
+MOST_STEPS = 2_000_000
+"""Items that one evaluation may look at: more than the largest resource has, fewer than an expression can ask for."""
+
+
 class Environment:
     """The variables of one evaluation; `memory` keeps what is found once for it."""
 
-    __slots__ = ("context", "index", "memory", "place", "release", "total")
+    __slots__ = ("context", "index", "memory", "place", "release", "steps", "total")
 
     def __init__(self, release: Release, context: Node, place: Place) -> None:
         self.release, self.context, self.place = release, context, place
         self.memory: dict[Hashable, Any] = {}
         self.index: int | None = None
         self.total: list[Any] = []
+        self.steps = MOST_STEPS
+
+    def spend(self, items: int) -> None:
+        """Notes that so many items are looked at; EvaluationError when there were too many."""
+        self.steps -= items
+        if self.steps < 0:
+            raise EvaluationError(f"it looks at more than {MOST_STEPS:,} items")
 
     @property
     def host(self) -> Host:

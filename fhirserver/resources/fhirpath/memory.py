@@ -7,6 +7,8 @@ up in it by a key or as one of its items is not searched for item by item: the t
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import lru_cache
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +24,7 @@ Memory = dict[Hashable, Any]
 _FOCUS, _CONTEXT, _RESOURCE = frozenset(("focus",)), frozenset(("context",)), frozenset(("resource",))
 _NOWHERE = frozenset[str]()
 _ROOTS = MappingProxyType({"%resource": _RESOURCE, "%rootResource": _RESOURCE, "%context": _CONTEXT})
-_numbers: dict[Path, int] = {}
+_counter = count()
 
 
 def _roots(tree: Path) -> frozenset[str]:
@@ -54,9 +56,10 @@ def _kept(tree: Path) -> Callable[[Environment], Memory] | None:
     return lambda environment: environment.memory
 
 
-def _number(tree: Path) -> int:
-    """Equal expressions have equal numbers."""
-    return _numbers.setdefault(tree, len(_numbers))
+@lru_cache(8192)
+def _number(_tree: Path) -> int:
+    """Equal expressions have equal numbers, and others never."""
+    return next(_counter)
 
 
 def remembered(tree: Path, evaluate: Evaluate) -> Evaluate:

@@ -60,6 +60,27 @@ def _iif(
     return otherwise(items, environment) if otherwise else []
 
 
+def _combine(environment: Environment, items: Items, other: Items) -> Items:
+    environment.spend(len(items) + len(other))
+    return [*items, *other]
+
+
+def _children(environment: Environment, items: Items) -> Items:
+    found: Items = [below for item in items if type(item) is Node for below in children(item)]
+    environment.spend(len(found))
+    return found
+
+
+def _descendants(environment: Environment, items: Items) -> Items:
+    found: Items = []
+    for item in items:
+        if type(item) is Node:
+            before = len(found)
+            found += descendants(item)
+            environment.spend(len(found) - before)
+    return found
+
+
 def _single(_: Environment, items: Items) -> Items:
     if len(items) > 1:
         raise EvaluationError(f"single() has {len(items)} items")
@@ -97,10 +118,10 @@ COLLECTIONS: Table = MappingProxyType(
         "skip": Function(_skip, 1, 1),
         "take": Function(_take, 1, 1),
         "union": Function(lambda _, items, other: distinct([*items, *other]), 1, 1),
-        "combine": Function(lambda _, items, other: [*items, *other], 1, 1),
+        "combine": Function(_combine, 1, 1),
         "intersect": Function(_intersect, 1, 1),
         "exclude": Function(_exclude, 1, 1),
-        "children": Function(lambda _, items: [c for i in items if type(i) is Node for c in children(i)]),
-        "descendants": Function(lambda _, items: [d for i in items if type(i) is Node for d in descendants(i)]),
+        "children": Function(_children),
+        "descendants": Function(_descendants),
     }
 )

@@ -12,7 +12,10 @@ from fhirserver.resources.fhirpath.functions.collections import COLLECTIONS
 from fhirserver.resources.fhirpath.functions.conversions import CONVERSIONS
 from fhirserver.resources.fhirpath.functions.existence import EXISTENCE
 from fhirserver.resources.fhirpath.functions.fhir import FHIR
+from fhirserver.resources.fhirpath.functions.patterns import PATTERNS
 from fhirserver.resources.fhirpath.functions.strings import STRINGS
 from fhirserver.resources.fhirpath.functions.table import Table
 
-FUNCTIONS: Table = MappingProxyType({**EXISTENCE, **COLLECTIONS, **AGGREGATES, **STRINGS, **CONVERSIONS, **FHIR})
+FUNCTIONS: Table = MappingProxyType(
+    {**EXISTENCE, **COLLECTIONS, **AGGREGATES, **STRINGS, **PATTERNS, **CONVERSIONS, **FHIR}
+)

@@ -1,28 +1,16 @@
 """Functions of strings.
 
-https://hl7.org/fhirpath/N1/#string-manipulation. A regular expression looks for a part of the string, which may span
-lines; matchesFull() wants the whole.
+https://hl7.org/fhirpath/N1/#string-manipulation
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from functools import lru_cache
 from types import MappingProxyType
 
 from fhirserver.resources.fhirpath.environment import Environment
 from fhirserver.resources.fhirpath.functions.table import Function, Table
-from fhirserver.resources.fhirpath.values import EvaluationError, Items, text, whole
-
-
-@lru_cache(512)
-def _pattern(source: str) -> re.Pattern[str]:
-    try:
-        # Other dialects name a group with (?<name>.
-        return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", source), re.DOTALL)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise EvaluationError(f"'{source[:60]}' is no regular expression: {error}") from None
+from fhirserver.resources.fhirpath.values import Items, text, whole
 
 
 def _on_text(change: Callable[..., object]) -> Callable[..., Items]:
@@ -33,15 +21,6 @@ def _on_text(change: Callable[..., object]) -> Callable[..., Items]:
         return [] if None in values else [change(*values)]
 
     return call
-
-
-def _replace(value: str, pattern: str, substitution: str) -> str:
-    # $1 and ${name} of other dialects are \1 and \g<name> here.
-    changed = re.sub(r"\$(?:(\d+)|\{(\w+)\})", r"\\g<\1\2>", substitution.replace("\\", "\\\\"))
-    try:
-        return _pattern(pattern).sub(changed, value)
-    except (re.error, IndexError) as error:
-        raise EvaluationError(f"'{substitution[:60]}' is no substitution: {error}") from None
 
 
 def _substring(_: Environment, items: Items, start: Items, length: Items | None = None) -> Items:
@@ -65,9 +44,6 @@ def _join(_: Environment, items: Items, separator: Items | None = None) -> Items
 
 STRINGS: Table = MappingProxyType(
     {
-        "matches": Function(_on_text(lambda value, pattern: _pattern(pattern).search(value) is not None), 1, 1),
-        "matchesFull": Function(_on_text(lambda value, pattern: _pattern(pattern).fullmatch(value) is not None), 1, 1),
-        "replaceMatches": Function(_on_text(_replace), 2, 2),
         "replace": Function(_on_text(lambda value, old, new: value.replace(old, new)), 2, 2),
         "startsWith": Function(_on_text(lambda value, part: value.startswith(part)), 1, 1),
         "endsWith": Function(_on_text(lambda value, part: value.endswith(part)), 1, 1),

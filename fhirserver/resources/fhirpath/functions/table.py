@@ -37,6 +37,7 @@ Table = Mapping[str, Function | Macro]
 def each(environment: Environment, items: Items, expression: Evaluate) -> Iterator[Items]:
     """What an expression gives for each item, which is $this, and its position $index."""
     before = environment.index
+    environment.spend(len(items))
     try:
         for at, item in enumerate(items):
             environment.index = at
