@@ -13,6 +13,7 @@ from fhirserver.resources.fhirpath import syntax
 from fhirserver.resources.fhirpath.environment import Environment
 from fhirserver.resources.fhirpath.functions.known import FUNCTIONS
 from fhirserver.resources.fhirpath.functions.table import Evaluate, Macro
+from fhirserver.resources.fhirpath.logic import logic
 from fhirserver.resources.fhirpath.memory import looked_up, member, remembered
 from fhirserver.resources.fhirpath.nodes import Node, ancestry, child
 from fhirserver.resources.fhirpath.operators import OPERATORS
@@ -218,18 +219,6 @@ def _logical(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
 
     decided, outcome = _DECIDED.get(operator, (None, False))
     return evaluate
-
-
-def logic(operator: str, one: bool | None, other: bool | None) -> bool | None:
-    """The three-valued 'and', 'or', 'xor' and 'implies'."""
-    match operator:
-        case "and":
-            return False if one is False or other is False else True if one and other else None
-        case "or":
-            return True if one or other else False if one is False and other is False else None
-        case "implies":
-            return logic("or", None if one is None else not one, other)
-    return None if one is None or other is None else one is not other
 
 
 def _call(left: syntax.Path | None, name: str, arguments: tuple[syntax.Path, ...]) -> Evaluate:

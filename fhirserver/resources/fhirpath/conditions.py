@@ -11,9 +11,10 @@ from operator import ge, gt, le, lt
 from types import MappingProxyType
 from typing import Any
 
-from fhirserver.resources.fhirpath.compiler import CONSTANTS, compiled, logic
+from fhirserver.resources.fhirpath.compiler import CONSTANTS, compiled
 from fhirserver.resources.fhirpath.environment import Environment, Place
 from fhirserver.resources.fhirpath.functions.table import Evaluate
+from fhirserver.resources.fhirpath.logic import DEFINITE, LOGIC, is_boolean, is_definite, negated
 from fhirserver.resources.fhirpath.nodes import node
 from fhirserver.resources.fhirpath.routes import Condition, Route, any_of, count, objects, present, route
 from fhirserver.resources.fhirpath.syntax import Call, Infix, Literal, Name, Path
@@ -51,21 +52,22 @@ class Conditions:
             case Infix("or", _, _) if (names := self._names(tree)) is not None:
                 return any_of(names)
             case Infix("and" | "or" | "implies" | "xor" as operator, left, right):
-                definite = _DEFINITE.get(operator) if is_definite(left) and is_definite(right) else None
-                return (definite or _LOGIC[operator])(self.condition(left), self.condition(right))
+                definite = DEFINITE.get(operator) if is_definite(left) and is_definite(right) else None
+                return (definite or LOGIC[operator])(self.condition(left), self.condition(right))
             case Call(left, "not", ()) if left is not None and is_boolean(left):
-                return _negated(self.condition(left))
+                return negated(self.condition(left))
             case Call(left, "exists" | "empty" | "all" | "hasValue" as function, arguments):
                 return self._existence(left, function, arguments)
-            case Infix("=" | "!=" as operator, left, Literal(value)):
-                return self._equality(left, value, negated=operator == "!=")
+            case Infix("=" | "!=" as operator, left, Literal(value) as right):
+                quick = self._equality(left, value, negated=operator == "!=")
+                return quick or (self._sums("=", left, right) if operator == "=" else None)
             case Infix("=" | "!=" as operator, left, Name(name)) if name in CONSTANTS:
                 return self._equality(left, CONSTANTS[name], negated=operator == "!=")
             case Infix("=" | "!=" as operator, left, right) if is_boolean(left) and is_boolean(right):
-                return _LOGIC["xor" if operator == "!=" else "="](self.condition(left), self.condition(right))
+                return LOGIC["xor" if operator == "!=" else "="](self.condition(left), self.condition(right))
             case Infix("in", left, right) if (choices := _strings(right)) is not None:
                 return self._membership(left, choices)
-            case Infix("<" | "<=" | ">" | ">=" | "=" as operator, left, right):
+            case Infix("<" | "<=" | ">" | ">=" as operator, left, right):
                 return self._ordering(operator, left, right)
             case Call(left, "startsWith", (Literal(str() as start),)):
                 return self._of_text(left, lambda value: value.startswith(start))
@@ -100,7 +102,7 @@ class Conditions:
             case "exists", ():
                 return present(path)
             case "empty", ():
-                return _negated(present(path))
+                return negated(present(path))
             case "hasValue", () if (step := path.lone) and step.under:
                 key = step.key
                 return lambda value, place: key in value
@@ -212,30 +214,6 @@ def general(release: Release, type_: str, evaluate: Evaluate) -> Condition:
     return check
 
 
-def is_boolean(tree: Path) -> bool:
-    """Whether an expression gives a boolean, or nothing, by what it is."""
-    match tree:
-        case Call(_, "exists" | "empty" | "all" | "hasValue" | "not" | "startsWith" | "isDistinct", _):
-            return True
-        case Infix(operator, _, _):
-            return operator not in ("|", "+", "-", "&", "*", "/", "div", "mod", "as")
-        case Literal(bool()):
-            return True
-    return False
-
-
-def is_definite(tree: Path) -> bool:
-    """Whether an expression says true or false of everything, never nothing."""
-    match tree:
-        case Call(_, "exists" | "empty" | "all" | "hasValue" | "isDistinct", _):
-            return True
-        case Call(left, "not", ()) if left is not None:
-            return is_definite(left)
-        case Infix("and" | "or" | "implies" | "xor", left, right):
-            return is_definite(left) and is_definite(right)
-    return False
-
-
 def _without_boundary(tree: Path) -> Path | None:
     match tree:
         case Call(left, "lowBoundary" | "highBoundary", ()):
@@ -251,65 +229,3 @@ def _strings(tree: Path) -> frozenset[str] | None:
             one, other = _strings(left), _strings(right)
             return None if one is None or other is None else one | other
     return None
-
-
-def _negated(one: Condition) -> Condition:
-    def check(value: Any, place: Place) -> bool | None:
-        said = one(value, place)
-        return None if said is None else not said
-
-    return check
-
-
-def _and(one: Condition, other: Condition) -> Condition:
-    def check(value: Any, place: Place) -> bool | None:
-        said = one(value, place)
-        if said is False:
-            return False
-        also = other(value, place)
-        return False if also is False else True if said and also else None
-
-    return check
-
-
-def _or(one: Condition, other: Condition) -> Condition:
-    def check(value: Any, place: Place) -> bool | None:
-        said = one(value, place)
-        if said:
-            return True
-        also = other(value, place)
-        return True if also else None if said is None or also is None else False
-
-    return check
-
-
-def _implies(one: Condition, other: Condition) -> Condition:
-    def check(value: Any, place: Place) -> bool | None:
-        said = one(value, place)
-        if said is None:
-            return True if other(value, place) else None
-        return other(value, place) if said else True
-
-    return check
-
-
-def _xor(one: Condition, other: Condition) -> Condition:
-    return lambda value, place: logic("xor", one(value, place), other(value, place))
-
-
-def _same(one: Condition, other: Condition) -> Condition:
-    return _negated(_xor(one, other))
-
-
-_LOGIC: Mapping[str, Callable[[Condition, Condition], Condition]] = MappingProxyType(
-    {"and": _and, "or": _or, "implies": _implies, "xor": _xor, "=": _same}
-)
-_DEFINITE: Mapping[str, Callable[[Condition, Condition], Condition]] = MappingProxyType(
-    {
-        "and": lambda one, other: lambda value, place: one(value, place) and other(value, place),
-        "or": lambda one, other: lambda value, place: one(value, place) or other(value, place),
-        "implies": lambda one, other: lambda value, place: not one(value, place) or other(value, place),
-        "xor": lambda one, other: lambda value, place: one(value, place) is not other(value, place),
-    }
-)
-"""The same of two that always say something."""

@@ -5,7 +5,8 @@ https://hl7.org/fhirpath/N1/#existence. 'value.empty() or system.exists()' is me
 
 from __future__ import annotations
 
-from fhirserver.resources.fhirpath.conditions import Conditions, is_boolean
+from fhirserver.resources.fhirpath.conditions import Conditions
+from fhirserver.resources.fhirpath.logic import is_boolean
 from fhirserver.resources.fhirpath.routes import Route
 from fhirserver.resources.fhirpath.syntax import Call, Dot, Infix, Path
 from fhirserver.resources.registry import Release
