@@ -155,10 +155,3 @@ async def test_addresses_outside_the_bases_are_refused_in_kind(client: httpx.Asy
     answer = await client.get("/r4/Patient")
     assert answer.status_code == 404
     assert answer.json()["resourceType"] == "OperationOutcome"
-
-
-async def test_a_history_refuses_what_would_select_versions(client: httpx.AsyncClient, patient: Json) -> None:
-    await client.put("/r5/Patient/a", json=patient | {"id": "a"})
-    answer = await client.get("/r5/Patient/a/_history?_since=2020-01-01")
-    assert answer.status_code == 400
-    assert answer.json()["issue"][0]["expression"] == ["_since"]
