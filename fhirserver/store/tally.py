@@ -15,28 +15,16 @@ CURRENT: ContextVar[Tally | None] = ContextVar("tally", default=None)
 
 
 class Tally:
-    """Seconds in which at least one operation of the store was under way, and how many operations there were."""
+    """Seconds in which at least one operation of the store was under way, and how many operations there were.
 
-    __slots__ = ("_began", "_open", "operations", "seconds")
+    An operation within another, or beside it, adds no time of its own.
+    """
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.operations = 0
-        self._open = 0
-        self._began = 0.0
-
-    def begin(self) -> None:
-        """An operation starts; one within another, or beside it, adds no time of its own."""
-        self._open += 1
-        if self._open == 1:
-            self.operations += 1
-            self._began = time.perf_counter()
-
-    def end(self) -> None:
-        """An operation is over."""
-        self._open -= 1
-        if self._open == 0:
-            self.seconds += time.perf_counter() - self._began
+    # Defaults of the class: one is made for each request, and most are never changed.
+    seconds = 0.0
+    operations = 0
+    under_way = 0
+    began_at = 0.0
 
 
 class Operation:
@@ -48,15 +36,21 @@ class Operation:
         self._translates = translates
 
     def __enter__(self) -> None:
-        self._tally = CURRENT.get()
-        if self._tally is not None:
-            self._tally.begin()
+        self._tally = tally = CURRENT.get()
+        if tally is not None:
+            tally.under_way += 1
+            if tally.under_way == 1:
+                tally.operations += 1
+                tally.began_at = time.perf_counter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._tally is not None:
-            self._tally.end()
+        tally = self._tally
+        if tally is not None:
+            tally.under_way -= 1
+            if tally.under_way == 0:
+                tally.seconds += time.perf_counter() - tally.began_at
         if self._translates and isinstance(error, Exception):
             refusal = refusal_for(error)
             if refusal is not None:

@@ -5,8 +5,8 @@ FastAPI's own stack of middleware and patterns costs a FHIR read a tenth of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
@@ -22,10 +22,10 @@ from fhirserver.store.store import Store
 from fhirserver.store.tally import CURRENT
 from fhirserver.web import docs, health, page
 from fhirserver.web.base import BASES, Base, failed
-from fhirserver.web.logs import log_request
+from fhirserver.web.ledger import Ledger
 from fhirserver.web.metrics import Metrics
 from fhirserver.web.naming import ADDRESSES
-from fhirserver.web.record import RECORD, Record
+from fhirserver.web.record import Record
 from fhirserver.web.responses import refusal
 from fhirserver.web.sharing import Sharing
 
@@ -37,12 +37,18 @@ class Application(FastAPI):
 
     def __init__(self, settings: Settings, store: Callable[[], Store], lifespan: Lifespan) -> None:
         super().__init__(
-            title="fhirserver", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+            title="fhirserver",
+            version=__version__,
+            lifespan=self._recorded(lifespan),
+            docs_url=None,
+            redoc_url=None,
+            openapi_url=None,
         )
-        self._metrics = Metrics(lambda: store().cache) if settings.metrics else None
+        metrics = Metrics(lambda: store().cache) if settings.metrics else None
+        self._ledger = Ledger(metrics)
         self.router.routes.extend([*health.routes(store), *page.routes(store), *docs.routes(settings, store)])
-        if self._metrics:
-            self.router.routes.extend(self._metrics.routes())
+        if metrics:
+            self.router.routes.extend(metrics.routes(self._ledger.write))
         self.add_middleware(GZipMiddleware, minimum_size=1024)
         self.add_exception_handler(HTTPException, _not_here)
         self.add_exception_handler(FhirError, _refused)
@@ -52,42 +58,41 @@ class Application(FastAPI):
         }
         self._shared: dict[str, ASGIApp] = {name: Sharing(base, settings) for name, base in self._plain.items()}
 
+    def _recorded(self, lifespan: Lifespan) -> Lifespan:
+        @asynccontextmanager
+        async def recorded(app: FastAPI) -> AsyncIterator[None]:
+            async with lifespan(app):
+                try:
+                    yield
+                finally:
+                    self._ledger.write()
+
+        return recorded
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, counts it and writes its line into the log."""
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
         record = Record(scope, send)
-        tokens = RECORD.set(record), CURRENT.set(record.tally)
-        metrics = self._metrics
-        if metrics:
-            metrics.in_flight.inc()
+        token = CURRENT.set(record)
+        self._ledger.opened()
+        name = scope["path"][1:].partition("/")[0]
+        base = (self._shared if record.origin else self._plain).get(name)
         try:
-            await self._answer(record, scope, receive)
+            if base is not None:
+                await base(scope, receive, record.send)
+            else:
+                record.name = ADDRESSES.get(name, record.name)
+                await self._besides(record, scope, receive)
         except BaseException:
             record.status = 500
             raise
         finally:
-            seconds = record.seconds
-            if metrics:
-                metrics.in_flight.dec()
-                metrics.observe(record, seconds)
-            log_request(record, seconds)
-            RECORD.reset(tokens[0])
-            CURRENT.reset(tokens[1])
+            self._ledger.closed(record)
+            CURRENT.reset(token)
 
-    async def _answer(self, record: Record, scope: Scope, receive: Receive) -> None:
-        name = scope["path"][1:].partition("/")[0]
-        if name in self._plain:
-            if record.origin:
-                await self._shared[name](scope, receive, record.send)
-            else:
-                # Only browsers' apps send their origin: nobody else has to pay for the rules of sharing. But caches
-                # must not give an app what others got, for it lacks the permission to be read.
-                record.add_header(b"vary", b"Origin")
-                await self._plain[name](scope, receive, record.send)
-            return
-        record.interaction = ADDRESSES.get(name, record.interaction)
+    async def _besides(self, record: Record, scope: Scope, receive: Receive) -> None:
         try:
             await super().__call__(scope, receive, record.send)
         except Exception:

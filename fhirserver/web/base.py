@@ -23,7 +23,7 @@ from fhirserver.web.headers import settle
 from fhirserver.web.logs import place
 from fhirserver.web.negotiation import accept
 from fhirserver.web.patching import ACCEPT_PATCH
-from fhirserver.web.record import RECORD, name_request
+from fhirserver.web.record import current, name_request
 from fhirserver.web.responses import refusal
 
 log = logging.getLogger("fhirserver.web")
@@ -56,7 +56,7 @@ class Base:
         try:
             await answer(scope, receive, send)
         except Exception as error:
-            record = RECORD.get()
+            record = current()
             if record is None or record.started:
                 raise
             await failed(error)(scope, receive, send)

@@ -8,42 +8,72 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, Literal, TextIO
 
 import msgspec
 
 from fhirserver.settings import Settings
-from fhirserver.web.record import RECORD, Record
+from fhirserver.web.record import Record, current
 
 _requests = logging.getLogger("fhirserver.request")
+_encoder = msgspec.json.Encoder()
 _QUIET = frozenset({"health", "metrics"})
 """Asked every few seconds by machines: logged at the level debug."""
 
 
-def log_request(record: Record, seconds: float) -> None:
-    """The line of a request that was answered."""
-    if record.status == 500:
-        level = logging.ERROR
-    elif record.status > 500:
-        level = logging.WARNING
-    else:
-        level = logging.DEBUG if record.interaction in _QUIET else logging.INFO
-    if not _requests.isEnabledFor(level):
-        return
-    # logging's own shortcut would look for the calling line, which is always this one.
-    line = logging.LogRecord(_requests.name, level, __file__, 0, "request", None, None)
-    line.fields = {
-        "interaction": record.interaction,
-        "type": record.type or None,
-        "status": record.status,
-        "ms": round(seconds * 1000, 2),
-        "database_ms": round(record.tally.seconds * 1000, 2),
-        "bytes": record.size,
-        "release": record.release,
-    }
-    _requests.handle(line)
+def log_requests(done: Iterable[Record]) -> None:
+    """A line for each request that is over; those of a level go through the machinery of logging together."""
+    wall = time.time() - time.perf_counter()
+    for level, records in groupby(done, _level):
+        if _requests.isEnabledFor(level):
+            lines = logging.LogRecord(_requests.name, level, __file__, 0, "requests", None, None)
+            lines.requests = [_line(record, lines.levelname.lower(), wall) for record in records]
+            _requests.handle(lines)
+
+
+class RequestLine(msgspec.Struct, frozen=True, gc=False):
+    """The line of a request, in its order."""
+
+    time: str
+    level: str
+    logger: str
+    message: str
+    request_id: str
+    interaction: str
+    type: str | None
+    status: int
+    ms: float
+    database_ms: float
+    bytes: int
+    release: str | None
+
+
+def _line(record: Record, level: str, wall: float) -> RequestLine:
+    return RequestLine(
+        _instant(wall + record.ended),
+        level,
+        _requests.name,
+        "request",
+        record.id.decode(),
+        record.interaction,
+        record.type or None,
+        record.status,
+        round(record.took * 1000, 2),
+        round(record.seconds * 1000, 2),
+        record.size,
+        record.release,
+    )
+
+
+def _level(record: Record) -> int:
+    if record.status >= 500:
+        return logging.ERROR if record.status == 500 else logging.WARNING
+    return logging.DEBUG if record.name in _QUIET else logging.INFO
 
 
 def place(error: BaseException | None) -> str:
@@ -59,26 +89,38 @@ def place(error: BaseException | None) -> str:
 
 
 class _Formatter(logging.Formatter):
-    """What both forms of a line share."""
+    """What both forms share: one line, or those of several requests."""
 
-    def parts(self, record: logging.LogRecord) -> dict[str, Any]:
-        """The parts of a line in order, without those that are empty."""
-        found = {
-            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
+    def format(self, record: logging.LogRecord) -> str:
+        """The lines."""
+        requests: list[RequestLine] | None = record.__dict__.get("requests")
+        if requests is not None:
+            return self.requests(requests)
+        parts = {
+            "time": _instant(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _message(record),
         }
-        current = RECORD.get()
-        if current is not None:
-            found["request_id"] = current.id
-        fields = record.__dict__.get("fields")
-        if fields:
-            found.update(fields)
+        request = current()
+        if request is not None:
+            parts["request_id"] = request.id.decode()
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            found |= {"error": type(error).__name__, "place": place(error)}
-        return found
+            parts |= {"error": type(error).__name__, "place": place(error)}
+        return self.line(parts)
+
+    def line(self, parts: dict[str, Any]) -> str:
+        """A line of its parts."""
+        raise NotImplementedError
+
+    def requests(self, lines: list[RequestLine]) -> str:
+        """Lines of requests."""
+        return "\n".join([self.line(msgspec.structs.asdict(line)) for line in lines])
+
+
+def _instant(at: float) -> str:
+    return f"{_second(int(at))}.{int(at % 1 * 1000):03d}Z"
 
 
 @lru_cache(2)
@@ -98,21 +140,24 @@ def _message(record: logging.LogRecord) -> str:
 class JsonLines(_Formatter):
     """A JSON object a line."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        return msgspec.json.encode(self.parts(record)).decode()
+    def line(self, parts: dict[str, Any]) -> str:
+        """As an object."""
+        return msgspec.json.encode(parts).decode()
+
+    def requests(self, lines: list[RequestLine]) -> str:
+        """As objects, all of them in one step."""
+        return _encoder.encode_lines(lines).decode().rstrip()
 
 
 class TextLines(_Formatter):
     """A line for people: the hour, the level, what happened, then the rest by name."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        parts = self.parts(record)
-        time, level, message = parts.pop("time")[11:23], parts.pop("level"), parts.pop("message", "")
+    def line(self, parts: dict[str, Any]) -> str:
+        """As words."""
+        time, level, message = parts.pop("time")[11:23], parts.pop("level"), parts.pop("message")
         parts.pop("logger")
         if "interaction" in parts:
-            named = [parts.pop(name, None) for name in ("interaction", "type", "status")]
+            named = [parts.pop(name) for name in ("interaction", "type", "status")]
             message = " ".join(str(part) for part in named if part is not None)
         rest = " ".join(f"{name}={value}" for name, value in parts.items() if value is not None)
         return f"{time} {level:<7} {message}  {rest}".rstrip()

@@ -8,7 +8,7 @@ Labels are names from closed sets, so that neither a client's data nor its inven
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -50,7 +50,7 @@ class Metrics:
         self._counted = (0, 0, 0)
         own = self.registry
         names = ("interaction", "type", "status")
-        self.in_flight = Gauge(
+        self._in_flight = Gauge(
             "fhirserver_requests_in_flight", "Requests being answered", registry=own, multiprocess_mode="livesum"
         )
         self._requests = Counter("fhirserver_requests", "Requests answered", names, registry=own)
@@ -83,19 +83,23 @@ class Metrics:
         if not SHARED:
             ProcessCollector(registry=own)
 
-    def observe(self, record: Record, seconds: float) -> None:
-        """Counts a request that was answered."""
-        key = (record.interaction, record.type, record.status)
-        series = self._series.get(key)
-        if series is None:
-            series = self._series[key] = self._new(*key)
-        series.requests.inc()
-        series.seconds.observe(seconds)
-        series.bytes.inc(record.size)
-        if record.tally.operations:
-            series.database_seconds.inc(record.tally.seconds)
-            series.database_operations.inc(record.tally.operations)
-            self._look_at_cache()
+    def observe(self, done: Iterable[Record], under_way: int) -> None:
+        """Counts requests that are over; so many others are being answered."""
+        alike: dict[tuple[str, str, int], list[Record]] = {}
+        for record in done:
+            alike.setdefault((record.interaction, record.type, record.status), []).append(record)
+        for key, records in alike.items():
+            series = self._series.get(key)
+            if series is None:
+                series = self._series[key] = self._new(*key)
+            for record in records:
+                series.seconds.observe(record.took)
+            series.requests.inc(len(records))
+            series.bytes.inc(sum([record.size for record in records]))
+            series.database_seconds.inc(sum([record.seconds for record in records]))
+            series.database_operations.inc(sum([record.operations for record in records]))
+        self._in_flight.set(under_way)
+        self._look_at_cache()
 
     def _new(self, interaction: str, type: str, status: int) -> _Series:
         return _Series(
@@ -118,10 +122,11 @@ class Metrics:
             self._cache_versions.set(len(cache))
         self._counted = (cache.hits, cache.misses, cache.size)
 
-    def routes(self) -> list[Route]:
-        """/metrics, in the text format that the collector asks for."""
+    def routes(self, write: Callable[[], None]) -> list[Route]:
+        """/metrics, in the text format that the collector asks for; `write` brings the counts up to date."""
 
         async def metrics(request: Request) -> Response:
+            write()
             # The library reads versions and escapings too, and stumbles over those that make no sense.
             wanted = OPENMETRICS if OPENMETRICS in request.headers.get("accept", "") else ""
             encoder, content_type = choose_encoder(wanted)

@@ -1,103 +1,105 @@
-"""The record of one request: its id, what it is called, how it was answered and what that took; never what it said."""
+"""The record of one request: its id, what it is called, how it was answered and what that took; never what it said.
+
+Every request pays for this: it notes, and leaves what can wait to whoever reads it.
+"""
 
 from __future__ import annotations
 
 import time
-from contextvars import ContextVar
+from collections.abc import Awaitable, Mapping
 
 from starlette.requests import Request
 from starlette.types import Message, Scope, Send
 
 from fhirserver.resources.registry import Release
-from fhirserver.store.tally import Tally
+from fhirserver.store.tally import CURRENT, Tally
 from fhirserver.web.naming import interaction, type_name
 from fhirserver.web.request_id import CORRELATION_ID, REQUEST_ID, identified
 
-RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
-"""The request that is being answered, for whoever logs."""
-
 HUNG_UP = 499
 """Said of a request whose client left before it was answered; no client ever sees it."""
+_VARY = (b"vary", b"Origin")
 
 
-class Record:
+class Record(Tally):
     """Watches over one request: gives its answer the id, and notes what goes out."""
 
-    __slots__ = (
-        "_extra",
-        "_head",
-        "_send",
-        "began",
-        "complete",
-        "id",
-        "interaction",
-        "origin",
-        "release",
-        "size",
-        "started",
-        "status",
-        "tally",
-        "type",
-    )
+    status = HUNG_UP
+    size = 0
+    started = False
+    complete = False
+    origin = False
+    name = "none"
+    handler: str | None = None
+    parameters: Mapping[str, str] = {}
+    release: Release | None = None
+    took = 0.0
+    ended = 0.0
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.began = time.perf_counter()
+        self.method: str = scope["method"]
+        self._send = send
         given: list[bytes] = []
-        self.origin = False
         for name, value in scope["headers"]:
             if name == REQUEST_ID:
                 given.append(value)
             elif name == b"origin":
                 self.origin = True
-        id_, client = identified(given)
-        self.id = id_.decode()
-        self._extra = [(REQUEST_ID, id_)]
+        self.id, client = identified(given)
+        # Only browsers' apps send their origin, and only their answers say who may read them: caches must not give an
+        # app what others got.
+        self._extra = [(REQUEST_ID, self.id)] if self.origin else [(REQUEST_ID, self.id), _VARY]
         if client is not None:
             self._extra.append((CORRELATION_ID, client))
-        self._send = send
-        self._head = scope["method"] == "HEAD"
-        self.status = HUNG_UP
-        self.size = 0
-        self.started = False
-        self.complete = False
-        self.interaction = "options" if scope["method"] == "OPTIONS" else "none"
-        self.type = ""
-        self.release: Release | None = None
-        self.tally = Tally()
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Passes on what an application sends."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
             self.started = True
+            self.status = message["status"]
             message["headers"] = [*message["headers"], *self._extra]
         elif message["type"] == "http.response.body":
-            if not self._head:
+            if self.method != "HEAD":
                 self.size += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)
-        await self._send(message)
+        return self._send(message)
 
-    def add_header(self, name: bytes, value: bytes) -> None:
-        """Adds a header to the answer."""
-        self._extra.append((name, value))
+    def close(self) -> None:
+        """The request is over."""
+        self.ended = time.perf_counter()
+        self.took = self.ended - self.began
 
     @property
-    def seconds(self) -> float:
-        """Since the request began."""
-        return time.perf_counter() - self.began
+    def interaction(self) -> str:
+        """What logs and metrics call it."""
+        if self.handler is None:
+            return "options" if self.method == "OPTIONS" else self.name
+        return interaction(self.handler, self.parameters) if self.name == "none" else self.name
+
+    @property
+    def type(self) -> str:
+        """The resource type; empty where it is about none."""
+        return type_name(self.release, self.parameters) if self.release else ""
+
+
+def current() -> Record | None:
+    """The request that is being answered, for whoever logs."""
+    found = CURRENT.get()
+    return found if isinstance(found, Record) else None
 
 
 def name_request(request: Request, handler: str, release: Release) -> None:
     """Notes which interaction a request is, once that is known."""
-    record = RECORD.get()
+    record = current()
     if record is not None:
+        record.handler = handler
+        record.parameters = request.scope["path_params"]
         record.release = release
-        record.interaction = interaction(handler, request.scope["path_params"])
-        record.type = type_name(release, request.scope["path_params"])
 
 
 def rename_request(name: str) -> None:
     """Notes what only the body told: whether a Bundle is a batch or a transaction."""
-    record = RECORD.get()
+    record = current()
     if record is not None:
-        record.interaction = name
+        record.name = name

@@ -21,7 +21,13 @@ def identified(given: list[bytes]) -> tuple[bytes, bytes | None]:
     A client's id is taken when it is one, at most 64 characters of an id and no prose: it goes into the logs. One that
     is not is answered as X-Correlation-Id, as far as a header can carry it.
     """
+    if not given:
+        return _new(), None
     if len(given) == 1 and _SANE.fullmatch(given[0]):
         return given[0], None
     client = given[0] if len(given) == 1 and _PRINTABLE.fullmatch(given[0]) else None
-    return str(uuid_utils.uuid7()).encode(), client
+    return _new(), client
+
+
+def _new() -> bytes:
+    return str(uuid_utils.uuid7()).encode()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fhirserver.app import create_app
 from fhirserver.resources.registry import resource_types
 from fhirserver.settings import Settings
 from fhirserver.web.base import BASES
+from fhirserver.web.ledger import LATER_S
 from fhirserver.web.naming import ADDRESSES, INTERACTIONS
 from fhirserver.web.routes import ROUTES
 from tests.cli.running import command_of, descendants, gone, serving
@@ -155,7 +157,9 @@ def test_several_workers_are_counted_together_whichever_answers(tmp_path: Path) 
         metrics = f"{server.url.removesuffix('/r5')}/metrics"
         for at in range(30):
             client.get(f"{server.url}/Patient/p{at}", headers={"X-Request-Id": f"w{at}"})
+        time.sleep(4 * LATER_S)
         for _ in range(5):
+            time.sleep(2 * LATER_S)
             found = parsed(client.get(metrics).text)
             assert value(found, "fhirserver_requests_total", interaction="read", type="Patient", status="404") == 30
             assert value(found, "fhirserver_requests_in_flight") == 1

@@ -23,15 +23,6 @@ PLACES = [
     "/metrics",
     "/r5/a/b/c/d/e",
 ]
-    "/r5/Patient/none",
-    "/r5/metadata",
-    "/r5/Nothing",
-    "/nowhere",
-    "/",
-    "/health/live",
-    "/metrics",
-    "/r5/a/b/c/d/e",
-]
 
 
 @pytest.mark.parametrize("path", PLACES)
