@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import logging.config
 import os
 import signal
 import socket
@@ -52,6 +53,7 @@ def serve(
         workers=workers,
         seed=seed,
     )
+    logging.config.dictConfig(logs.configuration(chosen))
     signal.signal(signal.SIGTERM, _leave)
     with listening(chosen) as listener, common.database(chosen, exclusive=True) as uri:
         place = _address(chosen, listener)
