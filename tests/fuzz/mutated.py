@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -11,14 +12,15 @@ from typing import Any
 from urllib.parse import quote
 
 from fhirserver import fhirjson
+from fhirserver.resources.xml import to_xml
 from tests.fuzz.asks import Ask
 
 Json = dict[str, Any]
 JSON = {"Content-Type": "application/fhir+json"}
 
 TABLE: dict[str, Any] = json.loads((Path(__file__).parents[1] / "cases" / "fuzz_values.json").read_text())
-"""What goes wrong: values, names of elements, query strings, header fields, patches and FHIRPaths."""
-VALUES, NAMES, QUERIES, HEADERS, PATCHES, FHIRPATHS = TABLE.values()
+"""What goes wrong: values, names of elements, query strings, header fields, patches, FHIRPaths, XML."""
+VALUES, NAMES, QUERIES, HEADERS, PATCHES, FHIRPATHS, PIECES, HEADS = TABLE.values()
 VALUES += ["x" * 5000]
 QUERIES += [
     f"_id={'a' * 5000}",
@@ -108,28 +110,21 @@ class Mutator:
         return Ask("PUT", f"{self.base}/{_part(type_)}/{_part(id_)}", dict(JSON), _text(resource), "update")
 
     def xml(self) -> Ask:
-        """XML, most of it well-formed."""
+        """A resource in XML, whole or with a piece cut out, doubled or put in."""
         resource = self.rng.choice(self.resources)
         type_, id_ = resource["resourceType"], resource["id"]
-        inner = self.rng.choice(
-            (
-                "",
-                "",
-                '<language value="en"/>',
-                "<x/>",
-                "<text/>",
-                "&x;",
-                "<!-- -->",
-                "<id/>",
-                "<contained/>",
-                "<meta><tag/></meta>",
-            )
-        )
-        head = self.rng.choice(
-            ("", "", "", '<?xml version="1.0" encoding="UTF-16"?>', '<!DOCTYPE x [<!ENTITY x "y">]>', "\ufeff")
-        )
-        end = self.rng.choice((f"</{type_}>",) * 5 + ("", "</x>", "<"))
-        text = f'{head}<{type_} xmlns="http://hl7.org/fhir"><id value="{id_}"/>{inner}{end}'
+        text = to_xml("R5", fhirjson.loads(_text(resource))).decode()
+        tags = [match.start() for match in re.finditer("<", text)]
+        first, last = sorted((self.rng.choice(tags), self.rng.choice(tags)))
+        match self.rng.randrange(6):
+            case 0:
+                text = text[:first] + text[last:]
+            case 1:
+                text = text[:last] + text[first:]
+            case 2:
+                text = text[:first] + self.rng.choice(PIECES) + text[first:]
+            case 3:
+                text = self.rng.choice(HEADS) + text
         return Ask("PUT", f"{self.base}/{type_}/{id_}", {"Content-Type": "application/fhir+xml"}, text.encode(), "xml")
 
     def raw(self) -> Ask:
