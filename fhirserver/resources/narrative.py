@@ -20,6 +20,15 @@ h1 h2 h3 h4 h5 h6 hr i img ins kbd li map ol p pre q s samp small span strong su
 table tbody td tfoot th thead tr tt u ul var
 """
 _ELEMENTS = frozenset(_TAGS.split())
+_NAMES = """
+id class style title lang xml:lang xml:space dir accesskey tabindex xmlns
+align valign char charoff clear compact start type value width height size noshade face color bgcolor
+abbr axis headers scope rowspan colspan span nowrap summary border frame rules cellspacing cellpadding
+href name hreflang rel rev charset shape coords nohref cite datetime src alt longdesc usemap ismap
+"""
+_ATTRIBUTES = frozenset(_NAMES.split())
+"""Those of HTML 4.0, chapters 7 to 11 and 15, of links and of images."""
+_XML = "http://www.w3.org/XML/1998/namespace "
 _LINKS = frozenset(("href", "src", "cite", "longdesc", "usemap", "background"))
 _RUNS = re.compile(r"(?:java|vb|live)script:|data:(?!image/)", re.I)
 _STYLE_RUNS = re.compile(r"(?:java|vb)script:|expression\s*\(|@import|-moz-binding|behavior:", re.I)
@@ -31,6 +40,7 @@ _SUSPECTS = ("<!", "<?", "&#", "script:", "expression", "@import", "moz-binding"
 _LIKE_HANDLER = re.compile(r"on\w+\s*=\s*[\"']")
 _HANDLER = re.compile(r"[\s\"'/]on\w+\s*=\s*[\"']")
 _DATA = re.compile(r"[\"']\s*data:(?!image/)")
+_SPACED = re.compile(r"=\s+[\"']")
 _TAG = re.compile(r"<([^\s/>]+)")
 _HEAD = re.compile(rf"""<div(?:\s[^<>]*)?\sxmlns=["']{re.escape(NAMESPACE)}["'][^<>]*>""")
 _VISIBLE = re.compile(r">[^<]*[^<\s]|<img\b")
@@ -63,6 +73,8 @@ class _Reader:
         for key, value in attributes.items():
             if key[:2].lower() == "on":
                 raise _Refused(f"the event handler {shown(key)} is not allowed: take it out")
+            if key.replace(_XML, "xml:") not in _ATTRIBUTES:
+                raise _Refused(f"the attribute {shown(key)} is none that a narrative may have: take it out")
             if key in _LINKS and _RUNS.match(_BLANKS.sub("", value)):
                 raise _Refused(f"a script in the attribute {shown(key)} is not allowed: take it out")
             if key == "style" and _STYLE_RUNS.search(value):
@@ -82,6 +94,17 @@ class _Reader:
         raise _Refused("processing instructions (<?…?>) are not allowed: take them out")
 
 
+def _attributes(text: str) -> set[str]:
+    """The names before a '=' with a quote behind it: those of all attributes, and what text looks like one."""
+    pieces = text.split('="')
+    pieces.pop()
+    if len(pieces) != text.count("="):  # some are written otherwise, or an address has parameters
+        if _SPACED.search(text):
+            return {""}
+        pieces += text.split("='")[:-1]
+    return {name[0] if (name := piece.rsplit(None, 1)[-1:]) else "" for piece in pieces}
+
+
 def _plain(text: str) -> bool:
     """Whether the narrative is well formed and plainly harmless, told without a call for each of its tags.
 
@@ -97,7 +120,7 @@ def _plain(text: str) -> bool:
         return False
     if not _HEAD.match(text) or not _VISIBLE.search(text):
         return False
-    if not _ELEMENTS.issuperset(_TAG.findall(text)):
+    if not _ELEMENTS.issuperset(_TAG.findall(text)) or not _ATTRIBUTES.issuperset(_attributes(text)):
         return False
     try:
         expat.ParserCreate().Parse(text, True)

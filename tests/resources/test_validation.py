@@ -78,6 +78,13 @@ RIGHT: dict[str, dict[str, Any]] = {
         "code": {"text": "x"},
         "effectiveInstant": "2016-12-31T23:59:60.123456789Z",
     },
+    "attributes, and text that looks like some": {
+        "resourceType": "Patient",
+        "text": {
+            "status": "generated",
+            "div": DIV.replace(">x<", " xml:lang='en' class = \"a\"><a href=\"http://x?a=b\">a =\"b\"</a><"),
+        },
+    },
     "29 February": {"resourceType": "Patient", "birthDate": "2024-02-29"},
     "a narrative with all its finery": {
         "resourceType": "Patient",
