@@ -82,7 +82,7 @@ RIGHT: dict[str, dict[str, Any]] = {
         "resourceType": "Patient",
         "text": {
             "status": "generated",
-            "div": DIV.replace(">x<", " xml:lang='en' class = \"a\"><a href=\"http://x?a=b\">a =\"b\"</a><"),
+            "div": DIV.replace(">x<", ' xml:lang=\'en\' class = "a"><a href="http://x?a=b">a ="b"</a><'),
         },
     },
     "29 February": {"resourceType": "Patient", "birthDate": "2024-02-29"},
