@@ -10,7 +10,7 @@ import asyncio
 
 from fhirserver.web.logs import log_requests
 from fhirserver.web.metrics import Metrics
-from fhirserver.web.record import Record
+from fhirserver.web.record import Done, Record
 
 LATER_S = 0.05
 
@@ -21,7 +21,7 @@ class Ledger:
     def __init__(self, metrics: Metrics | None) -> None:
         self._metrics = metrics
         self._under_way = 0
-        self._done: list[Record] = []
+        self._done: list[Done] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def opened(self) -> None:
@@ -32,9 +32,8 @@ class Ledger:
 
     def closed(self, record: Record) -> None:
         """A request is over; what failed is written at once."""
-        record.close()
         self._under_way -= 1
-        self._done.append(record)
+        self._done.append(record.done())
         if record.status >= 500:
             self.write()
         elif self._timer is None:

@@ -18,7 +18,7 @@ from typing import Any, Literal, TextIO
 import msgspec
 
 from fhirserver.settings import Settings
-from fhirserver.web.record import Record, current
+from fhirserver.web.record import Done, current
 
 _requests = logging.getLogger("fhirserver.request")
 _encoder = msgspec.json.Encoder()
@@ -26,13 +26,13 @@ _QUIET = frozenset({"health", "metrics"})
 """Asked every few seconds by machines: logged at the level debug."""
 
 
-def log_requests(done: Iterable[Record]) -> None:
+def log_requests(done: Iterable[Done]) -> None:
     """A line for each request that is over; those of a level go through the machinery of logging together."""
     wall = time.time() - time.perf_counter()
-    for level, records in groupby(done, _level):
+    for level, alike in groupby(done, _level):
         if _requests.isEnabledFor(level):
             lines = logging.LogRecord(_requests.name, level, __file__, 0, "requests", None, None)
-            lines.requests = [_line(record, lines.levelname.lower(), wall) for record in records]
+            lines.requests = [_line(each, lines.levelname.lower(), wall) for each in alike]
             _requests.handle(lines)
 
 
@@ -53,27 +53,27 @@ class RequestLine(msgspec.Struct, frozen=True, gc=False):
     release: str | None
 
 
-def _line(record: Record, level: str, wall: float) -> RequestLine:
+def _line(done: Done, level: str, wall: float) -> RequestLine:
     return RequestLine(
-        _instant(wall + record.ended),
+        _instant(wall + done.ended),
         level,
         _requests.name,
         "request",
-        record.id.decode(),
-        record.interaction,
-        record.type or None,
-        record.status,
-        round(record.took * 1000, 2),
-        round(record.seconds * 1000, 2),
-        record.size,
-        record.release,
+        done.id.decode(),
+        done.interaction,
+        done.type or None,
+        done.status,
+        round(done.took * 1000, 2),
+        round(done.database * 1000, 2),
+        done.size,
+        done.release,
     )
 
 
-def _level(record: Record) -> int:
-    if record.status >= 500:
-        return logging.ERROR if record.status == 500 else logging.WARNING
-    return logging.DEBUG if record.name in _QUIET else logging.INFO
+def _level(done: Done) -> int:
+    if done.status >= 500:
+        return logging.ERROR if done.status == 500 else logging.WARNING
+    return logging.DEBUG if done.interaction in _QUIET else logging.INFO
 
 
 def place(error: BaseException | None) -> str:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from fhirserver import __version__
 from fhirserver.store.cache import Cache
-from fhirserver.web.record import Record
+from fhirserver.web.record import Done
 from fhirserver.web.workers import SHARED, all_workers
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -83,21 +83,21 @@ class Metrics:
         if not SHARED:
             ProcessCollector(registry=own)
 
-    def observe(self, done: Iterable[Record], under_way: int) -> None:
+    def observe(self, done: Iterable[Done], under_way: int) -> None:
         """Counts requests that are over; so many others are being answered."""
-        alike: dict[tuple[str, str, int], list[Record]] = {}
-        for record in done:
-            alike.setdefault((record.interaction, record.type, record.status), []).append(record)
-        for key, records in alike.items():
+        alike: dict[tuple[str, str, int], list[Done]] = {}
+        for each in done:
+            alike.setdefault((each.interaction, each.type, each.status), []).append(each)
+        for key, some in alike.items():
             series = self._series.get(key)
             if series is None:
                 series = self._series[key] = self._new(*key)
-            for record in records:
-                series.seconds.observe(record.took)
-            series.requests.inc(len(records))
-            series.bytes.inc(sum([record.size for record in records]))
-            series.database_seconds.inc(sum([record.seconds for record in records]))
-            series.database_operations.inc(sum([record.operations for record in records]))
+            for each in some:
+                series.seconds.observe(each.took)
+            series.requests.inc(len(some))
+            series.bytes.inc(sum([each.size for each in some]))
+            series.database_seconds.inc(sum([each.database for each in some]))
+            series.database_operations.inc(sum([each.operations for each in some]))
         self._in_flight.set(under_way)
         self._look_at_cache()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Mapping
 
+import msgspec
 from starlette.requests import Request
 from starlette.types import Message, Scope, Send
 
@@ -21,6 +22,21 @@ HUNG_UP = 499
 _VARY = (b"vary", b"Origin")
 
 
+class Done(msgspec.Struct, frozen=True, gc=False):
+    """What is kept of a request that is over: words of closed sets and numbers, times in seconds."""
+
+    id: bytes
+    interaction: str
+    type: str
+    release: Release | None
+    status: int
+    size: int
+    ended: float
+    took: float
+    database: float
+    operations: int
+
+
 class Record(Tally):
     """Watches over one request: gives its answer the id, and notes what goes out."""
 
@@ -28,24 +44,19 @@ class Record(Tally):
     size = 0
     started = False
     complete = False
-    origin = False
     name = "none"
     handler: str | None = None
     parameters: Mapping[str, str] = {}
     release: Release | None = None
-    took = 0.0
-    ended = 0.0
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.began = time.perf_counter()
         self.method: str = scope["method"]
         self._send = send
-        given: list[bytes] = []
-        for name, value in scope["headers"]:
-            if name == REQUEST_ID:
-                given.append(value)
-            elif name == b"origin":
-                self.origin = True
+        headers = scope["headers"]
+        names = [name for name, _ in headers]
+        self.origin = b"origin" in names
+        given = [value for name, value in headers if name == REQUEST_ID] if REQUEST_ID in names else ()
         self.id, client = identified(given)
         # Only browsers' apps send their origin, and only their answers say who may read them: caches must not give an
         # app what others got.
@@ -65,10 +76,21 @@ class Record(Tally):
             self.complete = not message.get("more_body", False)
         return self._send(message)
 
-    def close(self) -> None:
-        """The request is over."""
-        self.ended = time.perf_counter()
-        self.took = self.ended - self.began
+    def done(self) -> Done:
+        """The request is over. Nothing of it stays but this, or what it held would live on with it."""
+        ended = time.perf_counter()
+        return Done(
+            self.id,
+            self.interaction,
+            self.type,
+            self.release,
+            self.status,
+            self.size,
+            ended,
+            ended - self.began,
+            self.seconds,
+            self.operations,
+        )
 
     @property
     def interaction(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -12,6 +12,7 @@ from fhirserver.app import create_app
 from fhirserver.settings import Settings
 from fhirserver.web.sharing import EXPOSED
 
+OURS = re.compile("[0-9a-f]{16}-[0-9a-f]+")
 APP = "https://app.example.org"
 PLACES = [
     "/r5/Patient/none",
@@ -28,7 +29,7 @@ PLACES = [
 @pytest.mark.parametrize("path", PLACES)
 async def test_every_answer_has_an_id_of_its_own(client: httpx.AsyncClient, path: str) -> None:
     first, second = [(await client.get(path)).headers["X-Request-Id"] for _ in range(2)]
-    assert uuid.UUID(first).version == 7
+    assert OURS.fullmatch(first)
     assert first != second
 
 
@@ -56,13 +57,13 @@ async def test_what_is_no_id_is_replaced_and_goes_back_as_far_as_a_header_holds_
     client: httpx.AsyncClient, given: str, returned: bool
 ) -> None:
     answer = await client.get("/r5/Patient/none", headers={"X-Request-Id": given.encode("latin-1")})
-    assert uuid.UUID(answer.headers["X-Request-Id"])
+    assert OURS.fullmatch(answer.headers["X-Request-Id"])
     assert answer.headers.get("X-Correlation-Id") == (given if returned else None)
 
 
 async def test_two_ids_are_none(client: httpx.AsyncClient) -> None:
     answer = await client.get("/r5/Patient/none", headers=[("X-Request-Id", "a"), ("X-Request-Id", "b")])
-    assert uuid.UUID(answer.headers["X-Request-Id"])
+    assert OURS.fullmatch(answer.headers["X-Request-Id"])
 
 
 async def test_a_writer_gets_the_id_too_also_with_a_refusal(client: httpx.AsyncClient) -> None:
