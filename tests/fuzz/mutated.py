@@ -271,24 +271,38 @@ class Mutator:
         return Ask(method, "/".join([self.base, *chosen]), {}, None, "place")
 
     def operation(self) -> Ask:
-        """An operation with parameters of whatever."""
+        """An operation at its place or another, with its own parameters or others."""
         type_, id_ = self.rng.choice(self.known)
-        code = self.rng.choice(
-            ("$validate", "$meta", "$meta-add", "$meta-delete", "$everything", "$enroll", "$import-record", "$x")
+        tag = {"tag": [{"system": "urn:x", "code": self.rng.choice(("a", "b", "", " "))}]}
+        places = ("", f"/{type_}", f"/{type_}/{id_}", f"/{type_}/{id_}/_history/1")
+        likely: tuple[tuple[str, str, list[Json]], ...] = (
+            ("$validate", places[1], [{"name": "resource", "resource": self.damaged()}]),
+            (
+                "$validate",
+                places[2],
+                [{"name": "mode", "valueCode": self.rng.choice(("update", "create", "delete", "profile", "x"))}],
+            ),
+            (
+                "$validate",
+                places[1],
+                [{"name": "resource", "resource": self.damaged()}, {"name": "profile", "valueCanonical": "urn:x"}],
+            ),
+            ("$meta-add", places[2], [{"name": "meta", "valueMeta": tag}]),
+            ("$meta-delete", places[2], [{"name": "meta", "valueMeta": tag}]),
+            ("$meta", self.rng.choice(places), []),
+            ("$everything", "/Patient", [{"name": "_count", "valueInteger": self.rng.choice((0, 1, -1, 99))}]),
+            ("$enroll", f"/{type_}/{id_}", [{"name": "subject", "valueReference": {"reference": f"Patient/{id_}"}}]),
+            ("$import-record", "/ResearchStudy", []),
         )
-        parameters = [
-            {
-                "name": self.rng.choice(("resource", "mode", "profile", "meta", "subject", "state", "_type", "x", "")),
-                self.rng.choice(
-                    ("valueString", "valueCode", "valueMeta", "valueReference", "resource", "part", "x")
-                ): copy.deepcopy(self.rng.choice((*VALUES, self.rng.choice(self.resources), "create", "Patient/a"))),
-            }
-            for _ in range(self.rng.randint(0, 3))
-        ]
-        body: Json = (
-            {"resourceType": "Parameters", "parameter": parameters} if self.rng.random() < 0.8 else self.damaged()
-        )
-        place = self.rng.choice(("", f"/{type_}", f"/{type_}/{id_}", f"/{type_}/{id_}/_history/1"))
+        code, place, parameters = self.rng.choice(likely)
+        body: Json = {"resourceType": "Parameters", "parameter": parameters}
+        match self.rng.randrange(6):
+            case 0:
+                self.damage(body)
+            case 1:
+                place = self.rng.choice(places)
+            case 2:
+                body = self.damaged()
         return Ask("POST", f"{self.base}{place}/{code}", dict(JSON), _text(body), "operation")
 
 
