@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import AutoReconnect
 
 from fhirserver.store.cache import Cache
 from fhirserver.store.codec import PLAIN, Document
@@ -18,6 +20,13 @@ from fhirserver.store.tally import Operation
 Session = AsyncClientSession
 _TYPE = re.compile("[A-Z][A-Za-z]*")
 _NUMBER = {"v": 1, "_id": 0}
+_ONE_NUMBER = {
+    "projection": _NUMBER,
+    "limit": 1,
+    "singleBatch": True,
+    # Commands do not take the client's own.
+    "readConcern": {"level": "majority"},
+}
 
 
 class RerunError(Exception):
@@ -73,6 +82,13 @@ class Context:
 
     async def number(self, type: str, id: str) -> int | None:
         """The number of the current version, asked of the database; the cheapest question there is."""
+        if self.session is None:
+            # Every read asks this. A bare command takes an eighth less of the processor than the driver's find, which
+            # is left what a bare command lacks: to try again when a connection broke.
+            with contextlib.suppress(AutoReconnect):
+                answer = await self.db.command({"find": self.of(type).name, "filter": {"_id": id}, **_ONE_NUMBER})
+                batch = answer["cursor"]["firstBatch"]
+                return int(batch[0]["v"]) if batch else None
         found = await self.plain(type).find_one({"_id": id}, _NUMBER, session=self.session)
         return found["v"] if found else None
 
