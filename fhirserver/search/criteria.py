@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, FhirError, NotSupported
+from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.resources import registry
-from fhirserver.resources.registry import Release
 from fhirserver.search import escapes
-from fhirserver.search.ast import Chain, Has, Ids, Member, Missing, Node, Not, Or, Param, Updated
+from fhirserver.search.ast import Has, Ids, Member, Missing, Node, Not, Or, Param, Updated
+from fhirserver.search.context import Context, known, linked
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds import composite, date, number, quantity, reference, special, string, token, uri
-from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.parameters import Parameter
 
 MAX_VALUES = 500
-MAX_DEPTH = 6
 MAX_LENGTH = 4096
 
 _MODIFIERS = {
@@ -36,30 +34,7 @@ _MODIFIERS = {
 _KNOWN = {each for kind in _MODIFIERS.values() for each in kind} | {"missing"}
 
 
-class Unknown(BadRequest):
-    """A parameter that the type does not have: whether that refuses the search is the client's preference."""
-
-    kind = NotSupported.kind
-
-
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a criterion is read against: `given` is the parameter as the client wrote it."""
-
-    release: Release
-    type: str
-    given: str
-    bases: tuple[str, ...] = ()
-    depth: int = 0
-
-    def at(self, type_: str) -> Context:
-        """The same one link further."""
-        if self.depth >= MAX_DEPTH:
-            raise BadRequest(f"A chain has at most {MAX_DEPTH} links.", expression=self.given)
-        return Context(self.release, type_, self.given, self.bases, self.depth + 1)
 
 
 def parse(context: Context, name: str, value: str) -> Node:
@@ -74,10 +49,10 @@ def parse(context: Context, name: str, value: str) -> Node:
             f"'{context.given}' ends its modifier before it began: leave the colon out.", expression=context.given
         )
     if dot:
-        return _chain(context, code, modifier or None, rest, value)
+        return linked(context, code, modifier or None, lambda inner: parse(inner, rest, value), rest)
     if code in special.REFUSED:
         raise special.refuse(code, context.given)
-    parameter = _parameter(context, code)
+    parameter = known(context, code)
     if parameter.kind == "special":
         raise special.refuse(code, context.given)
     if modifier == "missing":
@@ -96,15 +71,6 @@ def _check(context: Context, value: str) -> None:
         raise BadRequest(f"'{context.given}' has no value: give one, or leave it out.", expression=context.given)
     if len(value) > MAX_LENGTH * 16:
         raise BadRequest(f"The value of '{context.given}' is too long.", expression=context.given, code="too-long")
-
-
-def _parameter(context: Context, code: str) -> Parameter:
-    found = parameters(context.release, context.type).get(code)
-    if found is None:
-        raise Unknown(
-            f"{context.type} has no search parameter '{code}': /metadata lists those it has.", expression=context.given
-        )
-    return found
 
 
 def _allowed(context: Context, parameter: Parameter, modifier: str | None) -> None:
@@ -221,32 +187,6 @@ def _parser(
 # -- chains ----------------------------------------------------------------------------------------------------------
 
 
-def _chain(context: Context, code: str, type_: str | None, rest: str, value: str) -> Node:
-    """'subject:Patient.name=x'; without a type, every target that has the rest of the chain."""
-    parameter = _parameter(context, code)
-    if parameter.kind != "reference" or code == "_in":
-        raise BadRequest(f"'{code}' is no reference, so nothing can be chained to it.", expression=context.given)
-    targets = reference.targets(parameter)
-    if type_ is not None:
-        if type_ not in targets:
-            raise BadRequest(f"'{code}' never refers to a {type_}.", expression=context.given)
-        return Chain(context.type, code, type_, parse(context.at(type_), rest, value), context.bases)
-    if not parameter.definition.targets:
-        raise BadRequest(
-            f"'{code}' may refer to any type: name one, as in '{code}:Patient.{rest}'.", expression=context.given
-        )
-    found: list[Node] = []
-    refusals: list[FhirError] = []
-    for target in sorted(targets):
-        try:
-            found.append(Chain(context.type, code, target, parse(context.at(target), rest, value), context.bases))
-        except Unknown as refusal:
-            refusals.append(refusal)
-    if not found:
-        raise refusals[0]
-    return _or(found)
-
-
 def _has(context: Context, name: str, value: str) -> Node:
     """'_has:Observation:patient:code=x'."""
     parts = name.split(":", 3)
@@ -256,7 +196,7 @@ def _has(context: Context, name: str, value: str) -> Node:
     if source not in registry.resource_types(context.release):
         raise BadRequest(f"'{source}' is no resource type.", expression=context.given)
     inner = context.at(source)
-    parameter = _parameter(inner, code)
+    parameter = known(inner, code)
     if parameter.kind != "reference" or context.type not in reference.targets(parameter):
         raise BadRequest(f"'{code}' of {source} is no reference to a {context.type}.", expression=context.given)
     return Has(context.type, source, code, parse(inner, rest, value))

@@ -15,7 +15,7 @@ from fhirserver.resources.registry import Release
 from fhirserver.resources.subsets import Subset
 from fhirserver.search import criteria, results
 from fhirserver.search.ast import EVERYTHING, And, Node
-from fhirserver.search.criteria import Context, Unknown
+from fhirserver.search.context import Context, Unknown
 from fhirserver.search.results import Include, Summary, Total
 
 MAX_PARAMETERS = 100

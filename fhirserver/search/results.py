@@ -11,7 +11,7 @@ from typing import Literal
 from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.resources import registry
 from fhirserver.resources.registry import Release
-from fhirserver.search.criteria import Unknown
+from fhirserver.search.context import Unknown
 from fhirserver.search.parameters import parameters
 
 Total = Literal["none", "estimate", "accurate"]
