@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     search_timeout_s: float = Field(
         20, gt=0, description="Seconds a search may take in the database before it is ended."
     )
+    explain: Literal["local", "all", "none"] = Field(
+        "local",
+        description="Who may have a search explained by `_explain=true` or `Prefer: explain`: clients on the server's "
+        "own machine that come through no proxy, everybody, or nobody.",
+    )
     cache_mb: int = Field(
         64, ge=0, description="Memory of each server process for resource versions ready to send, in MB."
     )

@@ -1,4 +1,4 @@
-"""The commands: serve, import, map, load, get, reindex."""
+"""The commands: serve, import, map, load, get, explain, reindex."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from fhirserver import __version__
-from fhirserver.cli import records, resources, serving
+from fhirserver.cli import asking, records, resources, serving
 from fhirserver.cli.common import err, out
 from fhirserver.errors import FhirError, StartupError
 
@@ -38,7 +38,8 @@ app.command("serve")(serving.serve)
 app.command("import")(records.import_)
 app.command("map")(records.map_)
 app.command("load")(resources.load)
-app.command("get")(resources.get)
+app.command("get")(asking.get)
+app.command("explain")(asking.explain)
 app.command("reindex")(resources.reindex)
 
 

@@ -1,22 +1,17 @@
-"""fhirserver load, get and reindex: FHIR resources into the store, one request answered, indexes built anew."""
+"""fhirserver load and reindex: FHIR resources into the store, indexes built anew."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import quote, unquote, urlsplit
+from typing import Any
 
-import msgspec
 import typer
 
 from fhirserver import fhirjson
-from fhirserver.app import create_app
 from fhirserver.cli import common
 from fhirserver.cli.common import Database, DataDir, Paths, Uri
 from fhirserver.cli.ordering import Placed, files_in_order, stages
@@ -165,58 +160,6 @@ async def _put(server: Server, place: str, resources: Sequence[Placed], tally: _
 def _said(outcome: Resource | None) -> str:
     issues = (outcome or {}).get("issue", [])
     return "; ".join(f"{' '.join(issue.get('expression', []))} {issue['diagnostics']}".strip() for issue in issues)
-
-
-def get(
-    url_path: Annotated[str, typer.Argument(help="Path and query, such as '/r5/ResearchStudy?condition:text=CMV'.")],
-    mongodb_uri: Uri = None,
-    database: Database = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Answer one GET request without a server, and print the body."""
-    chosen = common.settings(mongodb_uri=mongodb_uri, database=database, data_dir=data_dir)
-    with common.database(chosen) as uri:
-        status, body = asyncio.run(_answer(chosen, uri, url_path))
-    sys.stdout.buffer.write(body + b"\n")
-    if status >= 400:
-        raise typer.Exit(1)
-
-
-async def _answer(chosen: Any, uri: str, url_path: str) -> tuple[int, bytes]:
-    """Calls the application as a web server would: https://asgi.readthedocs.io/en/latest/specs/www.html"""
-    app = create_app(chosen, uri)
-    parts = urlsplit(url_path)
-    path = unquote(parts.path)
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path if path.startswith("/") else f"/{path}",
-        "raw_path": quote(path).encode(),
-        # What a person types need not be percent-encoded; what is stays as it is.
-        "query_string": quote(parts.query, safe="%/?:@!$&'()*+,;=-._~|").encode(),
-        "root_path": "",
-        "headers": [(b"accept", b"application/fhir+json"), (b"host", f"{chosen.host}:{chosen.port}".encode())],
-        "client": ("127.0.0.1", 0),
-        "server": (chosen.host, chosen.port),
-        "app": app,
-    }
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async with app.router.lifespan_context(app):
-        await app(scope, receive, send)
-    body = b"".join(message.get("body", b"") for message in sent[1:])
-    if b"json" in dict(sent[0]["headers"]).get(b"content-type", b"") and "_pretty=" not in parts.query:
-        body = msgspec.json.format(body, indent=2)
-    return sent[0]["status"], body
 
 
 def reindex(

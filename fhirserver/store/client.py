@@ -9,6 +9,7 @@ import warnings
 from typing import Any, cast
 
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -17,6 +18,7 @@ from pymongo.errors import (
     OperationFailure,
     PyMongoError,
 )
+from pymongo.monitoring import CommandListener
 
 from fhirserver.errors import StartupError
 from fhirserver.settings import Settings
@@ -55,7 +57,7 @@ async def connect(settings: Settings, uri: str) -> Store:
             "mongodb://user:password@host:port/?options, with special characters percent-encoded."
         ) from None
     try:
-        return await _checked(settings, client, where)
+        return await _checked(settings, client, uri)
     except BaseException:
         closed: Any = client.close()
         if closed is not None:
@@ -63,7 +65,8 @@ async def connect(settings: Settings, uri: str) -> Store:
         raise
 
 
-async def _checked(settings: Settings, client: AsyncMongoClient[Document], where: str) -> Store:
+async def _checked(settings: Settings, client: AsyncMongoClient[Document], uri: str) -> Store:
+    where = host_of(uri)
     try:
         hello = await client.admin.command("hello")
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
@@ -91,19 +94,25 @@ async def _checked(settings: Settings, client: AsyncMongoClient[Document], where
     except PyMongoError as error:
         raise StartupError(f"MongoDB at {where} cannot be used: {_plain(error)}.") from None
     cache = Cache(settings.cache_mb * 1024 * 1024)
-    return Store(Context(db, cache, Queues(), max(1, int(settings.search_timeout_s * 1000)), set()))
+    ctx = Context(db, cache, Queues(), max(1, int(settings.search_timeout_s * 1000)), set())
+
+    def listening(listener: CommandListener) -> AsyncDatabase[Document]:
+        return _open(settings.mongodb_driver, uri, listener).get_database(settings.database, codec_options=OPTIONS)
+
+    return Store(ctx, listening)
 
 
-def _open(driver: str, uri: str) -> AsyncMongoClient[Document]:
+def _open(driver: str, uri: str, *listeners: CommandListener) -> AsyncMongoClient[Document]:
+    options = _OPTIONS | {"event_listeners": listeners} if listeners else _OPTIONS
     if driver == "pymongo":
-        return AsyncMongoClient(uri, **_OPTIONS)
+        return AsyncMongoClient(uri, **options)
     try:
         with warnings.catch_warnings():
             # Its makers deprecate it; who chose it by a setting need not be told at every start.
             warnings.simplefilter("ignore", DeprecationWarning)
             from motor.motor_asyncio import AsyncIOMotorClient
 
-            return cast("AsyncMongoClient[Document]", AsyncIOMotorClient(uri, **_OPTIONS))
+            return cast("AsyncMongoClient[Document]", AsyncIOMotorClient(uri, **options))
     except ImportError:
         raise StartupError(
             "The Motor driver is not installed: run `pip install 'fhirserver[motor]'` or leave "

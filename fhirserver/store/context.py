@@ -71,6 +71,10 @@ class Context:
             self.collections,
         )
 
+    def elsewhere(self, db: AsyncDatabase[Document], cache: Cache) -> Context:
+        """The same over other connections, outside any transaction."""
+        return Context(db, cache, Queues(), self.search_timeout_ms, self.prepared)
+
     def of(self, type: str) -> AsyncCollection[Document]:
         """The collection of a resource type."""
         found = self.collections.get(type)

@@ -7,17 +7,31 @@ Operations        read, search, members
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fhirserver.fhirjson import Resource
-from fhirserver.store import batches, facts, groups, indexes, locks, members, reindexing, transactions, walks, writes
+from fhirserver.store import (
+    batches,
+    facts,
+    groups,
+    indexes,
+    locks,
+    members,
+    reindexing,
+    tracing,
+    transactions,
+    walks,
+    writes,
+)
 from fhirserver.store.cache import Cache
 from fhirserver.store.combining import Combiner
 from fhirserver.store.context import Context
 from fhirserver.store.documents import Expected, IndexEntry, Put, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
+from fhirserver.store.tracing import Asked, Explained, Listening, Trace
 
 T = TypeVar("T")
 
@@ -101,9 +115,10 @@ class Store(Operations):
 
     _secret: bytes | None = None
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, listening: Listening | None = None) -> None:
         super().__init__(ctx)
         self._combiner = Combiner(ctx)
+        self._listening = listening
 
     async def put(
         self,
@@ -249,6 +264,23 @@ class Store(Operations):
         """Unavailable unless the store answers."""
         with self._ctx.translated():
             await self._ctx.db.command("ping")
+
+    @asynccontextmanager
+    async def traced(self) -> AsyncIterator[tuple[Store, Trace]]:
+        """A store on connections of its own, which remembers no resources, and the questions it asks of MongoDB."""
+        if self._listening is None:
+            raise ValueError("a traced store is not traced again")
+        trace = Trace()
+        store = Store(self._ctx.elsewhere(self._listening(trace), Cache(0)))
+        store._secret = await self.secret()
+        try:
+            yield store, trace
+        finally:
+            await store.close()
+
+    async def explain(self, asked: Asked) -> Explained:
+        """How MongoDB answers a question, and what it examines for it."""
+        return await tracing.explain(self._ctx, asked)
 
     async def close(self) -> None:
         """Closes the connections."""

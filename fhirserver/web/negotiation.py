@@ -50,10 +50,11 @@ _RETURNS: dict[str, Return] = {
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The Prefer header: what a write answers with, and whether unknown search parameters are refused."""
+    """The Prefer header: what a write answers with, whether a search refuses unknown parameters, and is explained."""
 
     returns: Return | None = None
     strict: bool = False
+    explain: bool = False
 
 
 def preferences(request: Request) -> Preferences:
@@ -66,7 +67,7 @@ def preferences(request: Request) -> Preferences:
         name, _, value = part.strip().partition("=")
         # Of a preference that is there twice the first counts.
         found.setdefault(name.strip().lower(), value.strip().strip('"'))
-    return Preferences(_RETURNS.get(found.get("return", "")), found.get("handling") == "strict")
+    return Preferences(_RETURNS.get(found.get("return", "")), found.get("handling") == "strict", "explain" in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,13 @@ from fhirserver.errors import NotSupported
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, conditional_write, operations, search, write
 from fhirserver.interactions.operation import Call
+from fhirserver.interactions.paging import Params
 from fhirserver.interactions.parts import part_of
 from fhirserver.interactions.read import read as read_current
 from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
 from fhirserver.store.documents import Version
-from fhirserver.web import binaries, bodies, negotiation
+from fhirserver.web import binaries, bodies, explaining, negotiation
 from fhirserver.web.history import history
 from fhirserver.web.metadata import metadata
 from fhirserver.web.patching import patch, patch_matching
@@ -54,9 +55,7 @@ async def _shown(request: Request, server: Server, version: Version) -> Response
 
 async def search_type(request: Request, server: Server) -> Response:
     """search by GET."""
-    params = search.query_params(_query(request))
-    strict = negotiation.preferences(request).strict
-    return fhir(request, await search.searchset(server, request.path_params["type"], params, strict=strict))
+    return await _searched(request, server, search.query_params(_query(request)))
 
 
 async def search_post(request: Request, server: Server) -> Response:
@@ -64,9 +63,19 @@ async def search_post(request: Request, server: Server) -> Response:
     form = await bodies.form(request, server.settings.max_body_mb)
     fields = search.query_params(form)
     negotiation.accept(request, server.release, fields)
-    params = [*search.query_params(_query(request)), *fields]
-    strict = negotiation.preferences(request).strict
-    return fhir(request, await search.searchset(server, request.path_params["type"], params, strict=strict))
+    return await _searched(request, server, [*search.query_params(_query(request)), *fields])
+
+
+async def _searched(request: Request, server: Server, params: Params) -> Response:
+    """The answer to a search on a type, explained to who may ask that."""
+    type_, strict = request.path_params["type"], negotiation.preferences(request).strict
+    if explaining.wanted(request, server, params):
+        own = explaining.rest(params)
+        body = await explaining.explained(
+            server, type_, own, strict=strict, search=lambda at: search.searchset(at, type_, own, strict=strict)
+        )
+        return fhir(request, body, headers=explaining.APPLIED)
+    return fhir(request, await search.searchset(server, type_, explaining.rest(params), strict=strict))
 
 
 async def create(request: Request, server: Server) -> Response:

@@ -1,4 +1,4 @@
-"""import, map, load, get and reindex, as a user runs them, beside a server that is running."""
+"""import, map, load, get, explain and reindex, as a user runs them, beside a server that is running."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fhirserver.interactions.import_record import Imported
 from tests.cli.running import COMMAND, ENVIRONMENT, Running, client, run, serving
 
 RECORD = Path(__file__).parents[2] / "seed" / "trials" / "NCT02083731.json"
-COMMANDS = ("serve", "import", "map", "load", "get", "reindex")
+COMMANDS = ("serve", "import", "map", "load", "get", "explain", "reindex")
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def test_help_of_a_command_explains_each_option_with_its_default(name: str) -> N
         assert "--help" in option or "default:" in option, option
 
 
-@pytest.mark.parametrize("name", ["import", "map", "load", "get"])
+@pytest.mark.parametrize("name", ["import", "map", "load", "get", "explain"])
 def test_a_forgotten_argument_is_a_usage_error(name: str) -> None:
     done = asked(name)
     assert done.exit_code == 2
@@ -406,7 +406,7 @@ def test_what_cannot_start_is_one_sentence_and_exit_code_2(
     assert len(done.stderr.splitlines()) == 1
 
 
-# --- get and reindex ----------------------------------------------------------------------------------------------
+# --- get, explain and reindex -------------------------------------------------------------------------------------
 
 
 def test_get_prints_the_body_of_an_answer(server: Beside, http: httpx.Client) -> None:
@@ -425,6 +425,35 @@ def test_get_of_what_is_not_there_prints_the_outcome_and_fails(server: Beside) -
     outcome = json.loads(done.stdout)
     assert outcome["resourceType"] == "OperationOutcome"
     assert outcome["issue"][0]["code"] == "not-found"
+
+
+def test_explain_says_how_a_search_is_answered(server: Beside, http: httpx.Client) -> None:
+    http.put("/Patient/mueller", json=patient("mueller", name=[{"family": "Müller"}])).raise_for_status()
+    done = command(server, "explain", "/r5/Patient?name=Müller&nonsense=1")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[:3] == ["search Patient", '  Patient name: Starts text="muller"', "find Patient"]
+    assert any(line.startswith("  plan: ") and "IXSCAN" in line for line in lines)
+    assert any(line.startswith("  examined: ") for line in lines)
+    assert "mueller" not in done.stdout
+    assert "'nonsense'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("/r5/Patient/mueller", "this is no search"),
+        ("/r5/metadata", "this is no search"),
+        ("/r5/Patient?birthdate=1x", "1x"),
+        ("/", "this is no search"),
+    ],
+)
+def test_explain_needs_a_search(server: Beside, http: httpx.Client, url: str, sentence: str) -> None:
+    http.put("/Patient/mueller", json=patient("mueller", name=[{"family": "Müller"}])).raise_for_status()
+    done = command(server, "explain", url)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert not done.stdout
 
 
 def test_reindex_counts_every_current_resource(server: Beside, http: httpx.Client) -> None:

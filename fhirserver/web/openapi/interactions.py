@@ -29,7 +29,7 @@ class Interaction:
 
 _PARTS = ("_summary", "_elements")
 _PAGES = ("_count", "_cursor")
-_RESULTS = (*_PARTS, *_PAGES, "_sort", "_total", "_include", "_revinclude")
+_RESULTS = (*_PARTS, *_PAGES, "_sort", "_total", "_include", "_revinclude", "_explain")
 _VERSIONS = (*_PARTS, *_PAGES, "_since", "_at", "_sort")
 _KNOWN = ("If-None-Match", "If-Modified-Since")
 _WRITE = ("If-Match", "If-None-Match", "Prefer")

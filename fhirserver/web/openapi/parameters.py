@@ -50,6 +50,7 @@ QUERY: Mapping[str, Schema] = MappingProxyType(
             _query("_total", "Whether to count all matches.", {"enum": ["none", "estimate", "accurate"]}),
             _many("_include", "Type:parameter[:Target] of references to answer with too; :iterate goes on from there."),
             _many("_revinclude", "Type:parameter[:Target] of references to what is found, to answer with too."),
+            _query("_explain", "Whether to say how the answer was found.", {"type": "boolean"}),
             _query("mode", "What of the capabilities to say.", {"enum": ["full", "normative", "terminology"]}),
             _query("_hardDelete", "Whether to leave no trace.", {"type": "boolean"}),
         )
@@ -67,7 +68,7 @@ HEADERS: Mapping[str, Schema] = MappingProxyType(
             ),
             _header("If-Modified-Since", "When the known version was made, as an HTTP date."),
             _header("If-None-Exist", "Search parameters: creates only if nothing matches them."),
-            _header("Prefer", "return=minimal, representation or OperationOutcome; handling=strict or lenient."),
+            _header("Prefer", "return=minimal, representation or OperationOutcome; handling=strict, lenient; explain."),
             _header(
                 "X-Request-Id",
                 "An id for this request, up to 64 letters, digits and ._:/+=-; it is answered and logged.",
