@@ -5,9 +5,11 @@ https://hl7.org/fhir/R5/search.html#string
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import lru_cache
+from types import MappingProxyType
+
+import regex
 
 TERM = 100
 """Characters of a normalised string that a posting holds."""
@@ -16,7 +18,12 @@ SORT = 64
 """Characters of a string that a sort key holds."""
 
 _ASCII = {code: " " if not chr(code).isalnum() else chr(code).lower() for code in range(128)}
-_OTHER = re.compile(r"[\W_]+")
+_OTHER = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
+
+_STROKES = MappingProxyType(
+    str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe"})
+)
+"""Letters that Unicode's collation, but not its decomposition, takes for others with a mark."""
 
 
 def normalise(text: str) -> str:
@@ -28,10 +35,15 @@ def normalise(text: str) -> str:
 def _normalised(text: str) -> str:
     if text.isascii():
         return " ".join(text.translate(_ASCII).split())
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
-    # Folding may compose or leave marks of its own ('İ'): once more, so that the result is a fixed point.
-    plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
-    return _OTHER.sub(" ", plain).strip()
+    plain = _bare(_bare(text).casefold())
+    # Folding may compose or leave marks of its own ('İ'): so that the result is a fixed point, marks go last.
+    found: str = _OTHER.sub(" ", plain.translate(_STROKES))
+    return found.strip()
+
+
+def _bare(text: str) -> str:
+    """Without the marks that combine with a letter; the vowel signs of Indic scripts are no such marks."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 _short = lru_cache(maxsize=8192)(_normalised)

@@ -1,0 +1,175 @@
+"""What a person reads in a resource: its strings, its markdown and its narrative, as words.
+
+Codes, identifiers, dates, numbers and addresses of the web are no prose: they have parameters of their own.
+https://hl7.org/fhir/R5/search.html#content
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import regex
+
+from fhirserver.resources import registry
+from fhirserver.resources.registry import Release
+from fhirserver.search import text
+
+MOST_WORDS = 2_000
+"""Different words of one resource that are indexed: the first ones."""
+
+MOST_CHARACTERS = 100_000
+"""Characters of one resource that are read."""
+
+LONGEST = 40
+"""Characters of a word; what is longer is cut."""
+
+_PROSE = frozenset({"string", "markdown"})
+_NO_PROSE = frozenset(
+    {"id", "version", "versionAlgorithmString", "linkId", "expression", "path", "sliceName", "literal", "observedSeq"}
+)
+"""Elements of type string that hold something for programs."""
+
+_NO_PROSE_OF = frozenset(
+    {
+        ("Identifier", "value"),
+        ("ContactPoint", "value"),
+        ("Reference", "reference"),
+        ("Quantity", "unit"),
+        ("Duration", "unit"),
+        ("Age", "unit"),
+        ("Count", "unit"),
+        ("Distance", "unit"),
+        ("SampledData", "data"),
+    }
+)
+
+_INLINE = re.compile(r"</?(?:a|abbr|b|big|code|em|i|small|span|strong|sub|sup|tt|u)(?:\s[^>]*)?>", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
+_ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}"
+_WORD = regex.compile(rf"[{_ALONE}]|[^\s{_ALONE}]+")
+"""Scripts that are written without spaces have words of one sign: what is searched for is then a phrase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Different words in their order, and the texts they stand in: each ' words with a space on either side '."""
+
+    words: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+def words(written: str) -> list[str]:
+    """The words of a text, normalised."""
+    normal = text.normalise(written)
+    found: list[str] = normal.split() if normal.isascii() else _WORD.findall(normal)
+    return found if len(normal) <= LONGEST else [word[:LONGEST] for word in found]
+
+
+def of(release: Release, type_: str, value: Any) -> Prose:
+    """All that is read in a value of a FHIR type: a resource, or its narrative."""
+    return _read(_strings(_plan(release, type_), value, release))
+
+
+def narrative(value: Any) -> Prose:
+    """What is read in a narrative."""
+    return _read(_shown(value))
+
+
+def _read(strings: Iterable[str]) -> Prose:
+    found: dict[str, None] = {}
+    lines: dict[str, None] = {}
+    left = MOST_CHARACTERS
+    for each in strings:
+        line = words(each[:left])
+        left -= len(each)
+        if not line:
+            continue
+        if len(found) + len(line) > MOST_WORDS:
+            line = _fitting(line, found)
+        found.update(dict.fromkeys(line))
+        lines[f" {' '.join(line)} "] = None
+        if left <= 0 or len(found) >= MOST_WORDS:
+            break
+    return Prose(tuple(found), tuple(lines))
+
+
+def _fitting(line: list[str], found: dict[str, None]) -> list[str]:
+    """As much of a text as there is room for."""
+    new: set[str] = set()
+    for number, word in enumerate(line):
+        if word not in found and word not in new:
+            if len(found) + len(new) == MOST_WORDS:
+                return line[:number]
+            new.add(word)
+    return line
+
+
+# -- where the strings are -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Plan:
+    """The properties of a type that are prose or narrative, and those in which there may be some."""
+
+    prose: frozenset[str]
+    narrative: frozenset[str]
+    below: dict[str, _Plan]
+    resources: frozenset[str]
+
+
+@cache
+def _plan(release: Release, type_: str) -> _Plan:
+    return _plans(release, type_, {})
+
+
+def _plans(release: Release, type_: str, known: dict[str, _Plan]) -> _Plan:
+    if type_ in known:
+        return known[type_]
+    structure = registry.structure(release, type_)
+    prose, shown, resources = set(), set(), set()
+    known[type_] = plan = _Plan(frozenset(), frozenset(), {}, frozenset())
+    for name, element in structure.elements.items() if structure else ():
+        if element.type in _PROSE:
+            if name not in _NO_PROSE and (type_, name) not in _NO_PROSE_OF:
+                prose.add(name)
+        elif element.type == "Narrative":
+            shown.add(name)
+        elif element.type == "Resource":
+            resources.add(name)
+        elif not registry.is_primitive(release, element.type) and element.type != "Meta":
+            plan.below[name] = _plans(release, element.type, known)
+    plan.prose, plan.narrative, plan.resources = frozenset(prose), frozenset(shown), frozenset(resources)
+    return plan
+
+
+def _strings(plan: _Plan, value: dict[str, Any], release: Release) -> Iterator[str]:
+    below = plan.below
+    for name, inner in value.items():
+        if name in plan.prose:
+            if type(inner) is str:
+                yield inner
+            elif type(inner) is list:
+                yield from (each for each in inner if type(each) is str)
+        elif name in below:
+            for each in inner if type(inner) is list else (inner,):
+                if type(each) is dict:
+                    yield from _strings(below[name], each, release)
+        elif name in plan.narrative:
+            yield from _shown(inner)
+        elif name in plan.resources:
+            for each in inner if type(inner) is list else (inner,):
+                if type(each) is dict and type(each.get("resourceType")) is str:
+                    yield from _strings(_plan(release, each["resourceType"]), each, release)
+
+
+def _shown(value: Any) -> Iterator[str]:
+    """The text between the tags of a narrative, block by block."""
+    div = value.get("div") if type(value) is dict else None
+    if type(div) is str:
+        for block in _TAG.split(_INLINE.sub("", div)):
+            yield html.unescape(block)
