@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fhirserver import fhirjson
 from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.server import Reader, Server
+from fhirserver.search.escapes import literal
 from fhirserver.search.includes import Canonical, Local, references, referring
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.parse import SearchRequest, parse
@@ -78,21 +79,15 @@ async def _forward(
 async def canonical(server: Server, reader: Reader, place: Canonical) -> list[Version]:
     """The resources with this URL; the first type that has one decides."""
     # The search's syntax must not read a URL's own commas and bars.
-    params = [("url", _literal(place.url))]
+    params = [("url", literal(place.url))]
     if place.version:
-        params.append(("version", _literal(place.version)))
+        params.append(("version", literal(place.version)))
     for type_ in place.types:
         request = parse(server.release, type_, params, strict=True)
         page = await reader.find(type_, Query(to_mongo(request.filter, server.release), limit=20))
         if page.items:
             return page.items
     return []
-
-
-def _literal(text: str) -> str:
-    for sign in ("\\", ",", "|", "$"):
-        text = text.replace(sign, "\\" + sign)
-    return text
 
 
 async def _backward(

@@ -14,6 +14,7 @@ from fhirserver.resources import registry
 from fhirserver.search import escapes
 from fhirserver.search.ast import Has, Ids, Member, Missing, Node, Not, Or, Param, Updated
 from fhirserver.search.context import Context, known, linked
+from fhirserver.search.filters import reading as filters
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds import composite, date, number, quantity, reference, special, string, token, uri
 from fhirserver.search.parameters import Parameter
@@ -50,6 +51,8 @@ def parse(context: Context, name: str, value: str) -> Node:
         )
     if dot:
         return linked(context, code, modifier or None, lambda inner: parse(inner, rest, value), rest)
+    if code == "_filter" and not colon:
+        return filters.read(context, value, parse)
     if code in special.REFUSED:
         raise special.refuse(code, context.given)
     parameter = known(context, code)

@@ -46,3 +46,10 @@ def plain(value: str, given: str) -> str:
         found += sign
         at += 1
     return found
+
+
+def literal(text: str) -> str:
+    r"""A text as a value that stands for just it: 'a,b' → 'a\,b'."""
+    for sign in ("\\", ",", "|", "$"):
+        text = text.replace(sign, "\\" + sign)
+    return text

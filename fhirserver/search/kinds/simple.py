@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
-from fhirserver.search.kinds import date, number, quantity, reference, string, token, uri
+from fhirserver.search.kinds import date, filtered, number, quantity, reference, string, token, uri
 from fhirserver.search.kinds.terms import Filter
 
-Test = token.Test | string.Test | reference.Test | uri.Test | date.Test | number.Test | quantity.Test
+Test = token.Test | string.Test | reference.Test | uri.Test | date.Test | number.Test | quantity.Test | filtered.Test
 
 _Query = Callable[[str, Any], Filter]
 _Match = Callable[[Any, str, Any], bool]
@@ -26,6 +26,7 @@ _KINDS: MappingProxyType[type, tuple[_Query, _Match]] = MappingProxyType(
         date.When: (date.to_mongo, date.matches),
         number.Number: (number.to_mongo, number.matches),
         quantity.Quantity: (quantity.to_mongo, quantity.matches),
+        **dict.fromkeys(get_args(filtered.Test), (filtered.to_mongo, filtered.matches)),
     }
 )
 
