@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fhirserver.errors import BadRequest, FhirError, NotSupported
+from fhirserver.errors import BadRequest, FhirError, NotSupported, Unavailable
 from fhirserver.resources.registry import Release
+from fhirserver.search.added import waiting
 from fhirserver.search.ast import Chain, Node, Or
 from fhirserver.search.kinds import reference
 from fhirserver.search.parameters import Parameter, parameters
@@ -51,7 +52,20 @@ def known(context: Context, code: str) -> Parameter:
         raise Unknown(
             f"{context.type} has no search parameter '{code}': /metadata lists those it has.", expression=context.given
         )
+    ready(context.release, context.type, code, context.given)
     return found
+
+
+def ready(release: Release, type_: str, code: str, given: str) -> None:
+    """Refuses a parameter that not all resources are indexed by yet: what it found now would not be all there is."""
+    progress = waiting(release, type_).get(code)
+    if progress is not None:
+        raise Unavailable(
+            f"'{code}' of {type_} is new, and the resources that are there are being indexed by it ({progress}): ask "
+            f"again a little later; {type_}/$reindex says how far it is.",
+            expression=given,
+            headers={"Retry-After": "5"},
+        )
 
 
 def linked(context: Context, code: str, type_: str | None, further: Callable[[Context], Node], example: str) -> Node:

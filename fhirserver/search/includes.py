@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from fhirserver import fhirjson
 from fhirserver.resources.registry import Release
+from fhirserver.search.added import Additions, additions, waiting
 from fhirserver.search.ast import Node, Or, Param
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds import reference
@@ -34,8 +35,18 @@ class Canonical(NamedTuple):
     types: tuple[str, ...]
 
 
-@lru_cache(1024)
 def _parameters(release: Release, include: Include) -> tuple[Parameter, ...]:
+    more = additions(release, include.source)
+    found = _chosen(release, include, more)
+    if more is None:
+        return found
+    # One that not all resources are indexed by is not among "all parameters" yet.
+    late = waiting(release, include.source)
+    return tuple(each for each in found if each.code not in late)
+
+
+@lru_cache(1024)
+def _chosen(release: Release, include: Include, _more: Additions | None) -> tuple[Parameter, ...]:
     every = parameters(release, include.source)
     chosen = every.values() if include.code == "*" else (every[include.code],)
     return tuple(each for each in chosen if each.kind == "reference" and each.code not in ("_in", "_profile"))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from fhirserver.resources.registry import Release
 from fhirserver.search import paths
+from fhirserver.search.added import Additions, additions, mark, now
 from fhirserver.search.kinds import composite, date, number, quantity, reference, string, token_index, uri
 from fhirserver.search.parameters import Parameter, parameters
 from fhirserver.search.paths import Branch, Key, Where
@@ -82,9 +83,12 @@ def entry(release: Release, resource: dict[str, Any], *, traced: bool = False) -
 
     A Group comes without its members.
     """
-    place = _plan(release, resource["resourceType"])
+    more = additions(release, resource["resourceType"])
+    place = _plan(release, resource["resourceType"], more)
     sink = Sink(resource)
     sink.t.append(LIVE)
+    if more is not None:
+        sink.t.append(mark(now().number))
     for indexer in place.indexers:
         indexer(resource, sink)
     _walk(place.children, resource, sink)
@@ -111,8 +115,8 @@ def _walk(children: dict[str, _Place], item: dict[str, Any], sink: Sink) -> None
                 _walk(below, each, sink)
 
 
-@cache
-def _plan(release: Release, type_: str) -> _Place:
+@lru_cache(1024)
+def _plan(release: Release, type_: str, _more: Additions | None) -> _Place:
     root = _Place()
     for parameter in parameters(release, type_).values():
         if parameter.code in ELSEWHERE or parameter.union or (type_, parameter.code) == MEMBERS:

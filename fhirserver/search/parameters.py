@@ -4,18 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from fhirserver.resources import registry
 from fhirserver.resources.fhirpath.syntax import NotUnderstood
 from fhirserver.resources.registry import Kind, Release
-from fhirserver.search import fallback, paths
+from fhirserver.search import evaluated, paths
+from fhirserver.search.added import Additions, Kinds, additions
 
 _EXACT = frozenset({"code", "id", "boolean", "uri", "url", "canonical", "oid", "uuid"})
 _SYSTEMLESS = _EXACT | {"string", "markdown", "integer", "positiveInt", "unsignedInt", "decimal"}
 _POINTS = frozenset({"instant", "decimal", "integer", "integer64", "unsignedInt", "positiveInt", "Money"})
+
+_URIS = ("uri", "url", "canonical", "oid", "uuid")
+_TEXTS = ("string", "markdown", "code", "id", *_URIS)
+_QUANTITIES = ("Quantity", "Age", "Count", "Distance", "Duration", "MoneyQuantity", "SimpleQuantity")
+_NUMBERS = ("decimal", "integer", "integer64", "positiveInt", "unsignedInt")
+_DATES = ("date", "dateTime", "instant")
+_NAMED = ("CodeableConcept", "Coding", "Identifier", "ContactPoint")
+
+TAKES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
+    {
+        "token": (
+            *_NAMED,
+            "CodeableReference",
+            "Quantity",
+            "Extension",
+            "boolean",
+            *_TEXTS,
+            *_NUMBERS,
+            *_DATES,
+            "time",
+        ),
+        "string": (*_TEXTS, "HumanName", "Address", "Annotation", *_NAMED, "Reference", "Extension", *_DATES, "time"),
+        "reference": ("Reference", "CodeableReference", "canonical", "uri", "url", "Attachment", "Extension"),
+        "date": (*_DATES, "Period", "Timing", "Extension"),
+        "number": (*_NUMBERS, "Range"),
+        "quantity": (*_QUANTITIES, "Money", "Range", "SampledData"),
+        "uri": _URIS,
+    }
+)
+"""The FHIR types of values that a parameter of a kind can be searched by."""
 
 _KIND_OF: Mapping[str, Kind] = MappingProxyType(
     {
@@ -79,9 +110,30 @@ class Parameter:
         return [(b.type, value) for b in self.branches for value in paths.select(b, resource, resource)]
 
 
-@cache
 def parameters(release: Release, type_: str) -> Mapping[str, Parameter]:
     """Code → parameter of a type; those without an expression (_filter, _has …) are not among them."""
+    more = additions(release, type_)
+    return standard(release, type_) if more is None else _extended(release, type_, more)
+
+
+@lru_cache(1024)
+def _extended(release: Release, type_: str, more: Additions) -> Mapping[str, Parameter]:
+    added = {each.code: fitting(build(release, type_, each, more.kinds)) for each in more.definitions}
+    # A parameter of the release stays what it is, whatever was added beside it.
+    return {**standard(release, type_), **added}
+
+
+def fitting(parameter: Parameter) -> Parameter:
+    """The parameter without values that its kind cannot be searched by: an extension's may be of fifty types."""
+    taken = TAKES.get(parameter.kind)
+    if taken is None:
+        return parameter
+    return replace(parameter, branches=tuple(b for b in parameter.branches if b.type in taken))
+
+
+@cache
+def standard(release: Release, type_: str) -> Mapping[str, Parameter]:
+    """The parameters that a type has by its release."""
     found: dict[str, Parameter] = {}
     for definition in registry.search_parameters(release, type_).values():
         if definition.expression:
@@ -106,26 +158,28 @@ def _parts(whole: Parameter, others: Iterable[Parameter]) -> tuple[str, ...]:
     return tuple(parts) if not wanted else ()
 
 
-def build(release: Release, type_: str, definition: registry.SearchParameter) -> Parameter:
-    """The parameter of a definition."""
+def build(
+    release: Release, type_: str, definition: registry.SearchParameter, kinds: Kinds = MappingProxyType({})
+) -> Parameter:
+    """The parameter of a definition, whose components may name those of `kinds`; NotUnderstood for no FHIRPath."""
     branches = _branches(release, type_, definition.expression, definition.kind)
     components = tuple(
-        tuple(_component(release, branch.type, url, expression) for url, expression in definition.components)
+        tuple(_component(release, branch.type, url, expression, kinds) for url, expression in definition.components)
         for branch in branches
         if definition.kind == "composite"
     )
     return Parameter(release, type_, definition.code, definition.kind, branches, definition, components)
 
 
-def _branches(release: Release, type_: str, expression: str, kind: str) -> paths.Branches:
+def _branches(release: Release, type_: str, expression: str, kind: Kind) -> paths.Branches:
     try:
         return paths.compiled(release, type_, expression)
     except NotUnderstood:
-        return fallback.branches(release, expression, kind)
+        return evaluated.branches(release, type_, expression, TAKES.get(kind, ()))
 
 
-def _component(release: Release, focus: str, url: str, expression: str) -> Parameter:
-    known = _by_url(release).get(url)
+def _component(release: Release, focus: str, url: str, expression: str, kinds: Kinds) -> Parameter:
+    known = by_url(release).get(url) or kinds.get(url)
     branches = _branches(release, focus, expression, known[0] if known else "token")
     if known:
         kind, targets = known
@@ -137,7 +191,8 @@ def _component(release: Release, focus: str, url: str, expression: str) -> Param
 
 
 @cache
-def _by_url(release: Release) -> Mapping[str, tuple[Kind, frozenset[str]]]:
+def by_url(release: Release) -> Kinds:
+    """The parameters that a release defines."""
     return {
         definition.url: (definition.kind, definition.targets)
         for type_ in sorted(registry.resource_types(release))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from fhirserver.resources import registry
@@ -68,7 +68,7 @@ class Branch:
 Branches = tuple[Branch, ...]
 
 
-@cache
+@lru_cache(16384)
 def compiled(release: Release, type_: str, expression: str) -> Branches:
     """The branches of an expression whose focus is `type_`; raises NotUnderstood for the full engine's cases."""
     return _Compiler(release, type_.split(".")[0]).compile(syntax.parse(expression), (Branch((), type_),))

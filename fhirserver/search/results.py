@@ -11,7 +11,7 @@ from typing import Literal
 from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.resources import registry
 from fhirserver.resources.registry import Release
-from fhirserver.search.context import Unknown
+from fhirserver.search.context import Unknown, ready
 from fhirserver.search.parameters import parameters
 
 Total = Literal["none", "estimate", "accurate"]
@@ -64,6 +64,7 @@ def sort(release: Release, type_: str, value: str) -> tuple[tuple[str, bool], ..
         parameter = parameters(release, type_).get(code)
         if parameter is None:
             raise Unknown(f"{type_} has no search parameter '{code}' to sort by.", expression="_sort")
+        ready(release, type_, code, "_sort")
         if parameter.kind not in _SORTABLE or code in _UNSORTED or (type_, code) == ("Group", "member"):
             raise NotSupported(
                 f"'{code}', a parameter of kind {parameter.kind}, cannot be sorted by.", expression="_sort"
@@ -106,6 +107,7 @@ def include(release: Release, type_: str, name: str, modifier: str, value: str) 
         parameter = parameters(release, source).get(code)
         if parameter is None:
             raise Unknown(f"{source} has no search parameter '{code}' to include.", expression=given)
+        ready(release, source, code, given)
         if parameter.kind != "reference" or code == "_in":
             raise BadRequest(f"'{code}' of {source} is no reference, so it includes nothing.", expression=given)
     return Include(source, code, target or None, iterate)
