@@ -11,6 +11,7 @@ from fhirserver.store.changes import Ask, Changes
 from fhirserver.store.context import Context
 from fhirserver.store.documents import Page, Query, Version, stored_of
 from fhirserver.store.marks import WHOLE, Window
+from fhirserver.store.parameters import Parameters
 from fhirserver.store.timeline import Extent
 from fhirserver.store.walks import Step, Stretch
 
@@ -20,6 +21,11 @@ class Operations:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+
+    @property
+    def parameters(self) -> Parameters:
+        """The search parameters that were defined at run time."""
+        return Parameters(self._ctx)
 
     async def read(self, type: str, id: str) -> Version | None:
         """The current version, also when it is a deletion."""

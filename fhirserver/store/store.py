@@ -31,6 +31,7 @@ from fhirserver.store.context import Context
 from fhirserver.store.documents import Expected, IndexEntry, Put, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
+from fhirserver.store.passes import Passes
 from fhirserver.store.tracing import Asked, Explained, Listening, Trace
 
 T = TypeVar("T")
@@ -228,6 +229,11 @@ class Store(Operations):
     async def reindex(self, type: str, index: Callable[[Resource], IndexEntry]) -> int:
         """Gives every live resource of a type new index terms and builds its indexes anew; the number of resources."""
         return await reindexing.reindex(self._ctx, type, index)
+
+    @property
+    def passes(self) -> Passes:
+        """Indexing anew in the background."""
+        return Passes(self._ctx)
 
     async def begin_walk(self, walk: str) -> None:
         """Opens a walk of several pages under a name of its own."""
