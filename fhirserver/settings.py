@@ -8,6 +8,51 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+READ = (
+    "ActivityDefinition",
+    "AdverseEvent",
+    "ArtifactAssessment",
+    "Citation",
+    "CodeSystem",
+    "Communication",
+    "Composition",
+    "ConceptMap",
+    "Condition",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Evidence",
+    "EvidenceReport",
+    "EvidenceVariable",
+    "Group",
+    "ImplementationGuide",
+    "Library",
+    "List",
+    "Location",
+    "Measure",
+    "Medication",
+    "Organization",
+    "PlanDefinition",
+    "Questionnaire",
+    "ResearchStudy",
+    "StructureDefinition",
+    "ValueSet",
+)
+"""Types that people write texts in, and of which there are fewer than of observations."""
+
+NAMED = (
+    "HealthcareService",
+    "Location",
+    "Medication",
+    "Organization",
+    "Patient",
+    "Person",
+    "PlanDefinition",
+    "Practitioner",
+    "RelatedPerson",
+    "ResearchStudy",
+)
+"""Types that people look for by a part of a name."""
+
 
 class Settings(BaseSettings):
     """Every setting; docs/settings.md is written from this table and a test holds the two together."""
@@ -38,6 +83,15 @@ class Settings(BaseSettings):
     default_count: int = Field(50, ge=1, description="Entries on a page of search results when _count is not given.")
     max_count: int = Field(1000, ge=1, description="Most entries on a page; a larger _count is lowered to it.")
     max_included: int = Field(1000, ge=1, description="Most resources that _include and _revinclude add to a page.")
+    max_chained: int = Field(
+        50000,
+        ge=1,
+        le=100000,
+        description="Most resources that chains, _has, _list and _in of a search lead to; more are refused with 422.",
+    )
+    max_expansion: int = Field(
+        10000, ge=1, description="Most codes of an expansion, and of a value set that a search asks for with :in."
+    )
     max_body_mb: int = Field(64, ge=1, description="Largest request body, in MB; a larger one is refused with 413.")
     max_bundle_entries: int = Field(
         10000, ge=1, description="Most entries of a batch or transaction; a larger one is refused with 413."
@@ -69,6 +123,16 @@ class Settings(BaseSettings):
     )
     enforce_target_number: bool = Field(
         True, description="Refuse an enrolment that would exceed the study's recruitment.targetNumber."
+    )
+    full_text: list[str] = Field(
+        default_factory=lambda: list(READ),
+        description="Types whose words can be searched by _content and _text, as a JSON list; '*' is every type (run "
+        "`fhirserver reindex` once after changing it). Each costs a posting for every word on a write.",
+    )
+    contains_index: list[str] = Field(
+        default_factory=lambda: list(NAMED),
+        description="Types whose strings are indexed by three letters, so that ':contains' costs what it finds, as a "
+        "JSON list; '*' is every type (run `fhirserver reindex` once after changing it).",
     )
     cors_origins: list[str] = Field(
         default_factory=lambda: ["*"], description="Origins whose browser apps may call, as a JSON list."

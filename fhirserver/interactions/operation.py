@@ -66,7 +66,8 @@ class Operation:
     """A row of the table; `types` None means every resource type.
 
     `standard` is the name of HL7's definition ('Patient-everything'), and `whole` says that nothing of that is left
-    out. `raw` operations take a body that is no FHIR resource. `alone` ones have transactions of their own, so that
+    out. With `out` parameters the answer is a Parameters resource of them; `returns` then says what they are together.
+    `raw` operations take a body that is no FHIR resource. `alone` ones have transactions of their own, so that
     no other transaction can hold them. `versions` says that it may be called on a version too, `paged` that its
     answers link to further pages.
     """
@@ -80,6 +81,7 @@ class Operation:
     parameters: tuple[Parameter, ...]
     returns: Parameter
     affects_state: bool
+    out: tuple[Parameter, ...] = ()
     standard: str | None = None
     whole: bool = False
     raw: bool = False
@@ -99,9 +101,13 @@ class Operation:
         place = {"system": "", "type": f"{type_}/", "instance": f"{type_}/{{id}}/"}
         return f"{place[self.levels[-1]]}${self.code}"
 
+    def takes(self, release: Release) -> tuple[Parameter, ...]:
+        """The parameters that it has in a release."""
+        return _of(release, self.parameters)
+
     def methods(self, release: Release) -> tuple[str, ...]:
         """POST always; GET for what changes nothing and can be asked with primitive parameters alone."""
-        needed = [row for row in self.parameters if row.min]
+        needed = [row for row in self.takes(release) if row.min]
         gets = not self.affects_state and all(is_primitive(release, row.type) for row in needed)
         return ("GET", "POST") if gets else ("POST",)
 
@@ -137,14 +143,31 @@ class Operation:
             "type": "type" in self.levels,
             "instance": "instance" in self.levels,
             "parameter": [
-                *(_defined(row, "in") for row in self.parameters),
-                _defined(self.returns, "out"),
+                *(_defined(row, "in") for row in self.takes(release)),
+                *(_defined(row, "out") for row in _of(release, self.out or (self.returns,))),
             ],
         }
 
+    def told(self, release: Release, answer: Resource) -> Resource:
+        """The out parameters of an answer, without those that the release does not have."""
+        return answer | {"parameter": _kept(release, self.out, answer["parameter"])}
+
     def answers_a_resource(self, release: Release) -> bool:
         """Whether what it returns is a resource, which is then the whole answer."""
-        return self.returns.type == "Resource" or self.returns.type in resource_types(release)
+        return bool(self.out) or self.returns.type == "Resource" or self.returns.type in resource_types(release)
+
+
+def _of(release: Release, rows: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    return tuple(row for row in rows if row.only in (None, release))
+
+
+def _kept(release: Release, rows: tuple[Parameter, ...], given: list[Resource]) -> list[Resource]:
+    parts = {row.name: row.parts for row in _of(release, rows)}
+    return [
+        one | ({"part": _kept(release, parts[one["name"]], one["part"])} if "part" in one else {})
+        for one in given
+        if one["name"] in parts
+    ]
 
 
 def _defined(row: Parameter, use: Literal["in", "out"]) -> dict[str, Any]:
@@ -154,8 +177,10 @@ def _defined(row: Parameter, use: Literal["in", "out"]) -> dict[str, Any]:
         "min": row.min,
         "max": "*" if row.max is None else str(row.max),
         "documentation": row.documentation,
-        "type": row.type,
     }
+    if row.parts:
+        return found | {"part": [_defined(part, use) for part in row.parts]}
+    found["type"] = row.type
     if row.targets:
         found["targetProfile"] = [f"http://hl7.org/fhir/StructureDefinition/{target}" for target in row.targets]
     if row.binding:

@@ -22,6 +22,9 @@ from fhirserver.interactions.paging import CURSOR
 from fhirserver.interactions.parts import part_of_answer
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type, shown
+from fhirserver.interactions.terms_expand import EXPAND
+from fhirserver.interactions.terms_lookup import LOOKUP, SUBSUMES
+from fhirserver.interactions.terms_validate import VALIDATE_IN_CODE_SYSTEM, VALIDATE_IN_VALUE_SET
 from fhirserver.interactions.validate import VALIDATE
 from fhirserver.resources.arguments import Arguments, arguments
 
@@ -32,6 +35,11 @@ OPERATIONS: tuple[Operation, ...] = (
     PATIENT_EVERYTHING,
     STUDY_EVERYTHING,
     VALIDATE,
+    EXPAND,
+    VALIDATE_IN_VALUE_SET,
+    VALIDATE_IN_CODE_SYSTEM,
+    LOOKUP,
+    SUBSUMES,
 )
 
 
@@ -92,13 +100,16 @@ async def invoke(server: Server, call: Call) -> Answer:
         answer = await operation.handler(server, replace(call, raw=_raw(operation, call)), Arguments())
     else:
         query = [(name, text) for name, text in call.query if not (operation.paged and name == CURSOR)]
-        given = arguments(server.release, operation.code, operation.parameters, call.body, query)
-        references = [row.name for row in operation.parameters if row.type == "Reference"]
+        rows = operation.takes(server.release)
+        given = arguments(server.release, operation.code, rows, call.body, query)
+        references = [row.name for row in rows if row.type == "Reference"]
         write.own_references(server, [value for name in references for value in given.all(name)])
         answer = await operation.handler(server, call, given)
     value = answer.value
     if value is None:
         return answer
+    if isinstance(value, dict) and operation.out:
+        value = operation.told(server.release, value)
     if isinstance(value, dict) and not operation.answers_a_resource(server.release):
         value = _parameters(operation, value)
     return replace(answer, value=part_of_answer(server, value, call.query))

@@ -37,7 +37,7 @@ class Parameter:
     """A parameter of an operation; `type` is a FHIR type, 'Resource' for one of any type, and `max` None is '*'.
 
     `targets` are the types a Reference may name, `codes` the values a code may have (any when empty) and `binding`
-    their value set.
+    their value set. One with `parts` has no type. `only` is the release that has it, None for all.
     """
 
     name: str
@@ -48,6 +48,8 @@ class Parameter:
     targets: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     binding: str | None = None
+    parts: tuple[Parameter, ...] = ()
+    only: Release | None = None
 
     def is_resource(self, release: Release) -> bool:
         """Whether its value is a whole resource."""

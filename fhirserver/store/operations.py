@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from fhirserver.fhirjson import Resource
-from fhirserver.store import changes, labels, members, reads, searches, timeline, walks
+from fhirserver.store import changes, following, labels, members, reads, searches, timeline, walks
 from fhirserver.store.changes import Ask, Changes
 from fhirserver.store.context import Context
 from fhirserver.store.documents import Page, Query, Version, stored_of
@@ -63,9 +64,37 @@ class Operations:
         """Id and version of at most `limit` of those that match, in no order; TooCostly when it takes too long."""
         return [(row["_id"], row["v"]) for row in await searches.rows(self._ctx, type, filter, {"v": 1}, limit)]
 
+    async def told(
+        self, type: str, filter: Mapping[str, Any], elements: Sequence[str], limit: int
+    ) -> list[tuple[str, int, Resource]]:
+        """Id, version and some elements, no decimals, of at most `limit` of those that match, the last written last."""
+        projection = {"v": 1, "at": 1, **{f"r.{name}": 1 for name in elements}}
+        rows = await searches.rows(self._ctx, type, filter, projection, limit)
+        return [(row["_id"], row["v"], row.get("r", {})) for row in sorted(rows, key=lambda row: row["at"])]
+
     async def postings(self, type: str, filter: Mapping[str, Any], limit: int) -> list[tuple[str, list[str]]]:
         """At most `limit` of those that match, as id and postings; TooCostly when it takes too long."""
         return [(row["_id"], row["t"]) for row in await searches.rows(self._ctx, type, filter, {"t": 1}, limit)]
+
+    async def referred(self, type: str, filter: Mapping[str, Any], prefixes: Sequence[str], limit: int) -> list[str]:
+        """At most `limit` ids behind postings of these beginnings, in those that match; TooCostly as `find`."""
+        return await following.referred(self._ctx, type, filter, prefixes, limit)
+
+    async def held(
+        self, groups: Sequence[str], prefixes: Sequence[str], limit: int, at: datetime | None = None
+    ) -> list[str]:
+        """At most `limit` ids of the members of Groups whose references begin so; with `at` of those active then."""
+        return await following.held(self._ctx, groups, prefixes, limit, at)
+
+    async def holding(self, references: Sequence[str], limit: int) -> list[str]:
+        """At most `limit` ids of the Groups that have one of these as a member now, such as "Patient/1"."""
+        return await following.holding(self._ctx, references, limit)
+
+    async def entries(
+        self, type: str, id: str, array: str, reference: str, prefixes: Sequence[str], limit: int, at: datetime
+    ) -> list[str]:
+        """At most `limit` ids behind the references in a resource's array, of those that hold at a time."""
+        return await following.entries(self._ctx, type, id, array, reference, prefixes, limit, at)
 
     async def count(self, type: str, filter: Mapping[str, Any], *, cap: int | None = None) -> int:
         """How many match, counted up to `cap`; TooCostly when it takes too long."""

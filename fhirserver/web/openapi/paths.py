@@ -237,7 +237,7 @@ def _operation(
         },
     }
     if method == "GET":
-        for row in operation.parameters:
+        for row in operation.takes(service.release):
             if is_primitive(service.release, row.type):
                 schema = {"type": "array", "items": {"type": "string"}} if row.max != 1 else {"type": "string"}
                 made["parameters"].append(
@@ -247,6 +247,6 @@ def _operation(
     elif operation.raw:
         made["requestBody"] = {"required": True, "content": {"*/*": {"schema": {"type": "string"}}}}
     else:
-        needed = any(row.min for row in operation.parameters)
+        needed = any(row.min for row in operation.takes(service.release))
         made["requestBody"] = {"required": needed, "content": _content(service, "Parameters")}
     return made
