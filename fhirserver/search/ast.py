@@ -6,11 +6,14 @@ https://hl7.org/fhir/R5/search.html
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from fhirserver.resources.registry import Kind
 from fhirserver.search.kinds import composite, date, simple
 
 Test = simple.Test | composite.Test
+Holder = Literal["List", "Group", "CareTeam"]
+"""Types that are searched by what they hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,61 @@ class Member:
     references: tuple[str, ...]
 
 
-Node = And | Or | Not | Param | Missing | Ids | Updated | Chain | Has | Member
-Leaf = Chain | Has | Member
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """:above and :below on references: to one of some targets, or to what it is part of (`up`), or to its parts.
+
+    `link` is the parameter by which a target names the one above it. The caller resolves it.
+    """
+
+    type: str
+    code: str
+    target: str
+    link: str
+    ids: tuple[str, ...]
+    up: bool
+    bases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSetOf:
+    """The codes of a value set, by its canonical or a literal reference."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A code and all below it, or `up` above it; of a system that is not said for None."""
+
+    system: str | None
+    code: str
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Concepts:
+    """:in, :above and :below on tokens: a parameter with one of some codes. The caller resolves it.
+
+    `given` is the parameter as the client wrote it.
+    """
+
+    type: str
+    code: str
+    asked: ValueSetOf | Related
+    given: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """_list and _in: resources of a type that a List, Group or CareTeam has among its own. The caller resolves it."""
+
+    type: str
+    holder: Holder
+    id: str
+
+
+Node = And | Or | Not | Param | Missing | Ids | Updated | Chain | Has | Kin | Concepts | Member | Listed
+Leaf = Chain | Has | Kin | Concepts | Member | Listed
 
 EVERYTHING = And(())

@@ -48,6 +48,10 @@ TAKES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
 )
 """The FHIR types of values that a parameter of a kind can be searched by."""
 
+CONTENT, NARRATIVE = "_content", "_text"
+TEXTS = frozenset({CONTENT, NARRATIVE})
+"""The parameters that search the texts of a resource, whatever its type; they have no expression."""
+
 _KIND_OF: Mapping[str, Kind] = MappingProxyType(
     {
         **dict.fromkeys(("date", "dateTime", "instant", "Period", "Timing"), "date"),
@@ -138,11 +142,23 @@ def standard(release: Release, type_: str) -> Mapping[str, Parameter]:
     for definition in registry.search_parameters(release, type_).values():
         if definition.expression:
             found[definition.code] = build(release, type_, definition)
+        elif definition.code in TEXTS:
+            found.update(_text(release, type_, definition))
     for code, parameter in found.items():
         parts = _parts(parameter, found.values())
         if parts:
             found[code] = replace(parameter, union=parts)
     return found
+
+
+def _text(release: Release, type_: str, definition: registry.SearchParameter) -> Mapping[str, Parameter]:
+    """The parameter of full text, whose value is the whole resource or its narrative, where the type has one."""
+    branches = (paths.Branch((), type_),)
+    if definition.code == NARRATIVE:
+        branches = paths.compiled(release, type_, "text")
+    kept = tuple(branch for branch in branches if branch.type in (type_, "Narrative"))
+    named = replace(definition, kind="special")
+    return {named.code: Parameter(release, type_, named.code, "special", kept, named)} if kept else {}
 
 
 def _parts(whole: Parameter, others: Iterable[Parameter]) -> tuple[str, ...]:

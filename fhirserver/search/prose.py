@@ -51,6 +51,7 @@ _NO_PROSE_OF = frozenset(
 _INLINE = re.compile(r"</?(?:a|abbr|b|big|code|em|i|small|span|strong|sub|sup|tt|u)(?:\s[^>]*)?>", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 _ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}"
+_SIGN = regex.compile(rf"[{_ALONE}]")
 _WORD = regex.compile(rf"[{_ALONE}]|[^\s{_ALONE}]+")
 """Scripts that are written without spaces have words of one sign: what is searched for is then a phrase."""
 
@@ -68,6 +69,11 @@ def words(written: str) -> list[str]:
     normal = text.normalise(written)
     found: list[str] = normal.split() if normal.isascii() else _WORD.findall(normal)
     return found if len(normal) <= LONGEST else [word[:LONGEST] for word in found]
+
+
+def alone(word: str) -> bool:
+    """Whether a word is a sign of a script without spaces."""
+    return len(word) == 1 and _SIGN.fullmatch(word) is not None
 
 
 def of(release: Release, type_: str, value: Any) -> Prose:

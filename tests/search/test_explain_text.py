@@ -30,7 +30,7 @@ def test_a_tree_has_a_line_for_each_criterion() -> None:
         "search Observation",
         "  all of",
         "    Observation subject: refers to Patient with",
-        '      Patient name: Starts text="eve"',
+        '      Patient name: Starts text="eve" parts',
         "    not",
         '      Observation code: Token system="http://loinc.org" code="1-1" fold',
         "    Observation value-quantity: Quantity "

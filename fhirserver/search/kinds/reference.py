@@ -19,10 +19,13 @@ from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink, bounded
 
-MODIFIERS = ("identifier", "text")
-REFUSED = ("above", "below", "in", "not-in", "code-text", "contains", "text-advanced")
+MODIFIERS = ("identifier", "text", "above", "below")
+REFUSED = ("in", "not-in", "code-text", "contains", "text-advanced")
 CONTAINED = "#"
 """What stands in a posting for any contained resource: that there is one."""
+
+_GOES_ON = (".", "-")
+"""What may follow in a longer version number."""
 
 _BY_ID = frozenset({"Reference", "CodeableReference"})
 
@@ -62,7 +65,14 @@ class Display:
     text: str
 
 
-Test = Ref | RefIn | Identifier | Display
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """:below on a canonical, this version of a URL or one that goes on after a dot or hyphen: of '1' also '1.2'."""
+
+    canonical: str
+
+
+Test = Ref | RefIn | Identifier | Display | Versions
 
 
 def parse(parameter: Parameter, modifier: str | None, value: str, given: str, bases: Sequence[str] = ()) -> Test:
@@ -76,6 +86,8 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str, ba
         if not shown:
             raise BadRequest(f"'{value}' has no letter or digit to search for.", expression=given)
         return Display(shown[: text.TERM])
+    if modifier in ("above", "below"):
+        return _versions(modifier, escapes.plain(value, given), given)
     if modifier in REFUSED:
         raise NotSupported(f"':{modifier}' on references is not supported by this server.", expression=given)
     reference = escapes.plain(value, given)
@@ -101,9 +113,26 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str, ba
     return Ref((reference,))
 
 
+def _versions(modifier: str, canonical: str, given: str) -> Test:
+    """A canonical URL is that of all its versions; with a version, of those below that."""
+    url, bar, version = canonical.partition("|")
+    if modifier == "above":
+        raise BadRequest(
+            "':above' on a canonical URL has no meaning: ask for the URL without a version.", expression=given
+        )
+    if ":" not in url or (bar and not version):
+        raise BadRequest("':below' takes a canonical URL, url or url|version.", expression=given)
+    return Versions(canonical) if version else Ref((url,))
+
+
 def targets(parameter: Parameter) -> frozenset[str]:
     """The types a parameter may refer to."""
     return parameter.definition.targets or registry.resource_types(parameter.release)
+
+
+def canonical(parameter: Parameter) -> bool:
+    """Whether a parameter refers by canonical URLs alone."""
+    return parameter.types <= {"canonical", "uri"}
 
 
 def _among(types: frozenset[str]) -> str:
@@ -197,6 +226,9 @@ def to_mongo(code: str, test: Test) -> Filter:
             return token.to_mongo(f"{code}:identifier", inner)
         case Display(start):
             return terms.beginning(f"{code}:text", start)
+        case Versions(canonical):
+            longer = [terms.beginning(code, canonical + sign) for sign in _GOES_ON]
+            return {"$or": [terms.term(code, canonical), *longer]}
 
 
 def findable(type_: str, value: Any) -> bool:
@@ -227,3 +259,8 @@ def matches(test: Test, type_: str, value: Any) -> bool:
         case Display(start):
             display = inner.get("display") if isinstance(inner, dict) else None
             return isinstance(display, str) and text.normalise(display).startswith(start)
+        case Versions(canonical):
+            found = literal_of(type_, value) if type_ == "canonical" else None
+            return found is not None and (
+                found == canonical or found.startswith(tuple(canonical + s for s in _GOES_ON))
+            )

@@ -6,10 +6,21 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, get_args
 
-from fhirserver.search.kinds import date, filtered, number, quantity, reference, string, token, uri
+from fhirserver.search.kinds import date, filtered, fulltext, near, number, quantity, reference, string, token, uri
 from fhirserver.search.kinds.terms import Filter
 
-Test = token.Test | string.Test | reference.Test | uri.Test | date.Test | number.Test | quantity.Test | filtered.Test
+Test = (
+    token.Test
+    | string.Test
+    | reference.Test
+    | uri.Test
+    | date.Test
+    | number.Test
+    | quantity.Test
+    | near.Test
+    | fulltext.Test
+    | filtered.Test
+)
 
 _Query = Callable[[str, Any], Filter]
 _Match = Callable[[Any, str, Any], bool]
@@ -17,12 +28,14 @@ _Match = Callable[[Any, str, Any], bool]
 _KINDS: MappingProxyType[type, tuple[_Query, _Match]] = MappingProxyType(
     {
         **dict.fromkeys((token.Token, token.CodeStarts, token.Display, token.OfType), (token.to_mongo, token.matches)),
-        **dict.fromkeys((string.Starts, string.Contains, string.Exact), (string.to_mongo, string.matches)),
+        **dict.fromkeys((string.Starts, string.Contains, string.Says, string.Exact), (string.to_mongo, string.matches)),
         **dict.fromkeys(
-            (reference.Ref, reference.RefIn, reference.Identifier, reference.Display),
+            (reference.Ref, reference.RefIn, reference.Identifier, reference.Display, reference.Versions),
             (reference.to_mongo, reference.matches),
         ),
-        **dict.fromkeys((uri.Uri, uri.Below), (uri.to_mongo, uri.matches)),
+        **dict.fromkeys((uri.Uri, uri.Below, uri.Contains), (uri.to_mongo, uri.matches)),
+        near.Near: (near.to_mongo, near.matches),
+        fulltext.Words: (fulltext.to_mongo, fulltext.matches),
         date.When: (date.to_mongo, date.matches),
         number.Number: (number.to_mongo, number.matches),
         quantity.Quantity: (quantity.to_mongo, quantity.matches),

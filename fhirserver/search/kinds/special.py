@@ -1,4 +1,4 @@
-"""Parameters whose meaning is their own, and that this server refuses rather than ignores.
+"""Parameters whose meaning is their own: those that are searched by, and those that are refused rather than ignored.
 
 https://hl7.org/fhir/R5/search.html#special
 """
@@ -9,23 +9,29 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from fhirserver.errors import NotSupported
+from fhirserver.search.kinds import fulltext, near
+from fhirserver.search.parameters import Parameter
 
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
-        "_content": "search the fields by their own parameters, strings with ':contains'",
-        "_text": "search the fields by their own parameters, strings with ':contains'",
-        "_filter": "write the criteria as separate parameters",
+        "_filter": "it takes no modifier",
         "_query": "this server has no named queries",
-        "_list": "read the List and search by '_id'",
-        "_in": "read the List or Group and search by '_id'",
+        "_list": "it takes no modifier",
         "_type": "search one type at a time",
         "_contained": "contained resources are returned with the resource that contains them",
         "_containedType": "contained resources are returned with the resource that contains them",
     }
 )
 
+_REMEDIES: Mapping[str, str] = MappingProxyType({"contains": "search for places around a point with 'near'"})
+
+
+def searches(parameter: Parameter) -> bool:
+    """Whether a parameter of kind special can be searched by."""
+    return fulltext.searches(parameter) or near.searches(parameter)
+
 
 def refuse(code: str, given: str) -> NotSupported:
     """The refusal of a special parameter."""
-    remedy = REFUSED.get(code, "leave it out")
+    remedy = REFUSED.get(code) or _REMEDIES.get(code, "leave it out")
     return NotSupported(f"'{code}' is not supported by this server: {remedy}.", expression=given)

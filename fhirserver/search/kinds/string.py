@@ -1,7 +1,8 @@
 """Strings, names and addresses.
 
-Posting: code|normalised, its first hundred characters; the whole normalised strings stand in f[code], and in
-f[code:exact] the strings as they were written. https://hl7.org/fhir/R5/search.html#string
+Posting: code|normalised, its first hundred characters, and code:part|normalised from each further word of a family name
+on; the whole normalised strings stand in f[code], and in f[code:exact] the strings as they were written.
+https://hl7.org/fhir/R5/search.html#string
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from fhirserver.errors import BadRequest
-from fhirserver.search import escapes, text
+from fhirserver.search import escapes, infix, prose, text
 from fhirserver.search.kinds import terms
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import Parameter
@@ -23,19 +25,42 @@ MODIFIERS = ("exact", "contains", "text")
 EXACT = 200
 """Characters up to which a string is kept as written; of a longer one a hash is."""
 
+_PART = ":part"
+
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """A string that begins so; normalised."""
+    """A string that begins so, or (`parts`) a family name with a word that does; normalised."""
 
     text: str
+    parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """A string that holds this somewhere; normalised."""
+    """A string that holds this somewhere; normalised. `quick` where the type's strings are indexed by their parts."""
 
     text: str
+    quick: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """:text, a string with these words next to one another; `begins` if the last of them may go on."""
+
+    words: tuple[str, ...]
+    begins: bool = False
+    quick: bool = False
+
+    @property
+    def pattern(self) -> str:
+        """What finds them in a normalised string. Signs that are words of their own have nothing between them."""
+        found = re.escape(self.words[0])
+        for before, word in zip(self.words, self.words[1:], strict=False):
+            found += (" ?" if prose.alone(before) or prose.alone(word) else " ") + re.escape(word)
+        start = "" if prose.alone(self.words[0]) else "(?:^| )"
+        end = "" if self.begins or prose.alone(self.words[-1]) else "(?: |$)"
+        return start + found + end
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +70,25 @@ class Exact:
     text: str
 
 
-Test = Starts | Contains | Exact
+Test = Starts | Contains | Says | Exact
 
 
 def parse(parameter: Parameter, modifier: str | None, value: str, given: str) -> Test:
-    """The test of one value; ':text' on a string is ':contains'."""
+    """The test of one value; the expressions of ':text' are taken apart by search/wording.py."""
     written = escapes.plain(value, given)
     if modifier == "exact":
         return Exact(written)
     normal = text.normalise(written)
     if not normal:
         raise BadRequest(f"'{value}' has no letter or digit: search for it with ':exact'.", expression=given)
-    return Starts(normal) if modifier is None else Contains(normal)
+    if modifier == "contains":
+        return Contains(normal)
+    return Starts(normal, named(parameter) and len(normal) <= text.TERM)
+
+
+def named(parameter: Parameter) -> bool:
+    """Whether a parameter finds family names, of which each word may be the first that comes to mind."""
+    return "HumanName" in parameter.types or parameter.code == "family"
 
 
 def strings(type_: str, value: Any) -> Iterator[str]:
@@ -88,6 +120,15 @@ def strings(type_: str, value: Any) -> Iterator[str]:
                 yield each
 
 
+def _parts(type_: str, value: Any) -> Iterator[str]:
+    """Family names, normalised, from each further word on: 'quinones' of 'carreno quinones'."""
+    found = value.get("family") if isinstance(value, dict) else value
+    if isinstance(found, str):
+        words = text.normalise(found).split(" ")
+        for at in range(1, len(words)):
+            yield " ".join(words[at:])
+
+
 def suffixes(parameter: Parameter, type_: str, value: Any) -> list[str]:
     """The ends of the postings of a value."""
     return [text.normalise(each)[: text.TERM] for each in strings(type_, value)]
@@ -96,6 +137,7 @@ def suffixes(parameter: Parameter, type_: str, value: Any) -> list[str]:
 def indexer(parameter: Parameter, type_: str) -> Indexer:
     """What indexes one value of a type."""
     code, exact, prefix = parameter.code, f"{parameter.code}:exact", f"{parameter.code}|"
+    part = f"{parameter.code}{_PART}|"
 
     def one(each: str, sink: Sink) -> None:
         normal = text.normalise(each)
@@ -113,6 +155,13 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
         for each in strings(type_, value):
             one(each, sink)
 
+    def family(value: Any, sink: Sink) -> None:
+        many(value, sink)
+        for each in _parts(type_, value):
+            sink.t.append(part + each[: text.TERM])
+
+    if named(parameter):
+        return family
     return one if type_ in ("string", "markdown") else many
 
 
@@ -125,24 +174,63 @@ def _kept(written: str) -> str:
 def to_mongo(code: str, test: Test) -> Filter:
     """The filter of a test; a field name is the parameter's own code, never the client's text."""
     match test:
-        case Starts(start):
-            found = terms.beginning(code, start[: text.TERM])
+        case Starts(start, parts):
+            found = _beginning(code, start, parts)
             if len(start) <= text.TERM:
                 return found
             return {"$and": [found, {f"f.{code}": {"$regex": "^" + re.escape(start)}}]}
-        case Contains(part):
-            return {f"f.{code}": {"$regex": re.escape(part)}}
+        case Contains() | Says():
+            return _held(code, test)
         case Exact(written):
             normal = text.normalise(written)[: text.TERM]
             return {"$and": [terms.term(code, normal), {f"f.{code}:exact": _kept(written)}]}
 
 
+def spans(code: str, test: Test) -> tuple[terms.Span, ...] | None:
+    """The parts of the postings that hold all that a test may find; None where none do."""
+    match test:
+        case Starts(start, parts):
+            return terms.spans(_beginning(code, start, parts))
+        case Contains() | Says():
+            read = _readings(code, test)
+            return terms.spans({"t": {"$in": read}}) if read else None
+        case Exact(written):
+            return terms.spans(terms.term(code, text.normalise(written)[: text.TERM]))
+
+
+def _beginning(code: str, start: str, parts: bool) -> Filter:
+    found = terms.beginning(code, start[: text.TERM])
+    return {"$or": [found, terms.beginning(code + _PART, start[: text.TERM])]} if parts else found
+
+
+def _held(code: str, test: Contains | Says) -> Filter:
+    found = {f"f.{code}": {"$regex": re.escape(test.text) if isinstance(test, Contains) else test.pattern}}
+    read = _readings(code, test)
+    return {"$and": [{"t": {"$in": read}}, found]} if read else found
+
+
+def _readings(code: str, test: Contains | Says) -> list[str] | None:
+    if not test.quick:
+        return None
+    return infix.readings(code, test.text if isinstance(test, Contains) else max(test.words, key=len))
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
 def matches(test: Test, type_: str, value: Any) -> bool:
     """Whether one value of a resource satisfies a test."""
     match test:
-        case Starts(start):
-            return any(text.normalise(each).startswith(start) for each in strings(type_, value))
+        case Starts(start, parts):
+            if any(text.normalise(each).startswith(start) for each in strings(type_, value)):
+                return True
+            return parts and any(each.startswith(start) for each in _parts(type_, value))
         case Contains(part):
             return any(part in text.normalise(each) for each in strings(type_, value))
+        case Says():
+            found = _compiled(test.pattern)
+            return any(found.search(text.normalise(each)) for each in strings(type_, value))
         case Exact(written):
             return any(each == written for each in strings(type_, value))

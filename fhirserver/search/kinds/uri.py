@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,10 @@ from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink, bounded
 
-MODIFIERS = ("above", "below")
+MODIFIERS = ("above", "below", "contains")
 SORT = 64
+SEEN = 250
+"""Characters of a URI that ':contains' looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,14 @@ class Below:
     uri: str
 
 
-Test = Uri | Below
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """:contains, a URI that holds this somewhere, large or small; ASCII."""
+
+    part: str
+
+
+Test = Uri | Below | Contains
 
 
 def parse(parameter: Parameter, modifier: str | None, value: str, given: str) -> Test:
@@ -41,6 +51,10 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
             raise BadRequest(f"':{modifier}' takes a URL of at most 250 characters.", expression=given)
         base = uri.rstrip("/")
         return Below(base) if modifier == "below" else Uri(_above(base))
+    if modifier == "contains":
+        if len(uri) > SEEN or not uri.isascii():
+            raise BadRequest(f"':contains' takes at most {SEEN} characters of ASCII here.", expression=given)
+        return Contains(uri)
     return Uri((uri,))
 
 
@@ -82,6 +96,10 @@ def to_mongo(code: str, test: Test) -> Filter:
             return {"t": {"$in": [bounded(f"{code}|{uri}") for uri in uris]}}
         case Below(uri):
             return {"$or": [terms.term(code, uri), terms.beginning(code, uri + "/")]}
+        case Contains(part):
+            ahead = f"^[\\s\\S]{{{len(code) + 1},{len(code) + 1 + SEEN - len(part)}}}"
+            held = {"$regex": ahead + re.escape(part), "$options": "i"}
+            return {"t": {"$elemMatch": {**terms.present(code)["t"]["$elemMatch"], **held}}}
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:
@@ -94,3 +112,5 @@ def matches(test: Test, type_: str, value: Any) -> bool:
             return any(form in uris for form in forms)
         case Below(uri):
             return any(form == uri or form.startswith(uri + "/") for form in forms)
+        case Contains(part):
+            return any(re.search(re.escape(part), form[:SEEN], re.IGNORECASE | re.ASCII) for form in forms)
