@@ -10,15 +10,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 READ = (
     "ActivityDefinition",
-    "AdverseEvent",
     "ArtifactAssessment",
     "Citation",
     "CodeSystem",
-    "Communication",
     "Composition",
     "ConceptMap",
-    "Condition",
-    "DiagnosticReport",
     "DocumentReference",
     "Evidence",
     "EvidenceReport",
@@ -29,7 +25,6 @@ READ = (
     "List",
     "Location",
     "Measure",
-    "Medication",
     "Organization",
     "PlanDefinition",
     "Questionnaire",

@@ -1,77 +1,139 @@
-"""Chains, _has and members of Groups: searches of their own that come before the search they are part of.
+"""Chains, _has, hierarchies and members of Groups: searches of their own that come before the search they are part of.
 
 https://hl7.org/fhir/R5/search.html#chaining
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from fhirserver import fhirjson
 from fhirserver.errors import TooCostly
+from fhirserver.interactions import terms_search
 from fhirserver.interactions.server import Reader, Server
-from fhirserver.search.ast import Chain, Has, Ids, Leaf, Member, Node
-from fhirserver.search.chains import leaves, referred, resolved_chain, resolved_has, substitute
+from fhirserver.search import hierarchies
+from fhirserver.search.ast import Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node
+from fhirserver.search.chains import leaves, prefixes, resolved_chain, substitute
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.mongo import to_mongo
 
-MOST = 20_000
-"""Resources that an inner search may find: each becomes a value of the outer one's filter."""
+DEEPEST = 50
+"""Levels of a hierarchy that are followed, one search each."""
+
+
+@dataclass(slots=True)
+class Room:
+    """How many resources the searches within a search may still find: each becomes a value of its filter."""
+
+    most: int
+    used: int = 0
+
+    @property
+    def limit(self) -> int:
+        """How many to ask for: one more than there is room for shows that there are too many."""
+        return self.most - self.used + 1
+
+    def take(self, type_: str, found: Sequence[str]) -> Sequence[str]:
+        """What was found of a type; TooCostly where there is no room for it."""
+        self.used += len(found)
+        if self.used > self.most:
+            raise TooCostly(
+                f"The part of the search that is about {type_} leads to more than {self.most} resources, the most that "
+                f"the setting max_chained allows: narrow that part down, or search {type_} first and use what it finds."
+            )
+        return found
 
 
 async def resolved(server: Server, reader: Reader, node: Node) -> Node:
     """The tree without leaves that need a search of their own."""
     found: dict[Leaf, Node] = {}
+    room = Room(server.settings.max_chained)
     for leaf in leaves(node):
-        found[leaf] = await _resolve(server, reader, leaf)
+        found[leaf] = await _resolve(server, reader, leaf, room)
     return substitute(node, found) if found else node
 
 
-async def _resolve(server: Server, reader: Reader, leaf: Leaf) -> Node:
+async def _resolve(server: Server, reader: Reader, leaf: Leaf, room: Room) -> Node:
     match leaf:
         case Chain(target=target, node=inner):
+            made = resolved_chain(leaf, await _targets(server, reader, target, inner, room))
             # A target may be a member of Groups: what the chain becomes can need another look.
-            ids = await _ids(server, reader, target, inner)
-            return await resolved(server, reader, resolved_chain(leaf, ids))
-        case Has(source=source, code=code, node=inner) if (source, code) == MEMBERS:
-            return resolved_has(await _members(server, reader, leaf.type, await _ids(server, reader, source, inner)))
-        case Has(source=source, node=inner):
-            rows = await _rows(server, reader, source, inner)
-            postings = (posting for _, found in rows for posting in found)
-            return resolved_has(referred(leaf, postings, [f"{server.base}/"]))
+            return await _resolve(server, reader, made, room) if isinstance(made, Member) else made
+        case Has(type=type_, source=source, code=code, node=inner) if (source, code) == MEMBERS:
+            groups = await _ids(server, reader, source, inner, Room(room.most))
+            return await _among(server, reader, type_, groups, room)
+        case Has(type=type_, source=source, code=code, node=inner):
+            where = to_mongo(await resolved(server, reader, inner), server.release)
+            ends = prefixes(server.release, source, code, type_, _bases(server))
+            return _ids_of(room.take(source, await reader.referred(source, where, ends, room.limit)))
+        case Concepts():
+            return await terms_search.resolved(server, reader, leaf)
+        case Kin():
+            return hierarchies.resolved(leaf, await _kin(server, reader, leaf, room))
         case Member(references):
-            groups = [group for reference in references for group in await reader.groups_of(reference, MOST)]
-            return Ids(tuple(dict.fromkeys(groups)))
+            return _ids_of(room.take("Group", await reader.holding(references, room.limit)))
+        case Listed(type_, "Group", group):
+            return await _among(server, reader, type_, [group], room, active=True)
+        case Listed(type_, holder, id_):
+            array, reference = _ENTRIES[holder]
+            ends = _places(server, type_)
+            found = await reader.entries(holder, id_, array, reference, ends, room.limit, fhirjson.now())
+            return _ids_of(room.take(holder, found))
 
 
-async def _ids(server: Server, reader: Reader, type_: str, node: Node) -> list[str]:
+_ENTRIES = {"List": ("entry", "item"), "CareTeam": ("participant", "member")}
+"""The array of what a resource holds, and the reference in each of its elements."""
+
+
+async def _among(
+    server: Server, reader: Reader, type_: str, groups: Sequence[str], room: Room, *, active: bool = False
+) -> Node:
+    """The resources of a type that are members of Groups, which are kept apart from the Groups' postings."""
+    at = fhirjson.now() if active else None
+    return _ids_of(room.take("Group", await reader.held(groups, _places(server, type_), room.limit, at)))
+
+
+def _ids_of(found: Sequence[str]) -> Ids:
+    return Ids(tuple(found))
+
+
+def _bases(server: Server) -> tuple[str, ...]:
+    return (f"{server.base}/",)
+
+
+def _places(server: Server, type_: str) -> tuple[str, ...]:
+    """What references to resources of a type begin with."""
+    return tuple(f"{base}{type_}/" for base in ("", *_bases(server)))
+
+
+async def _kin(server: Server, reader: Reader, kin: Kin, room: Room) -> Sequence[str]:
+    """The ids of some resources and of all above or below them; a circle of parts ends where it began."""
+    found, level = dict.fromkeys(kin.ids), list(kin.ids)
+    ends = prefixes(server.release, kin.target, kin.link, kin.target, _bases(server))
+    for _ in range(DEEPEST):
+        if kin.up:
+            where = to_mongo(hierarchies.start(level), server.release)
+            met = room.take(kin.target, await reader.referred(kin.target, where, ends, room.limit))
+        else:
+            met = await _ids(server, reader, kin.target, hierarchies.next_below(kin, level), room)
+        level = [id_ for id_ in met if id_ not in found]
+        if not level:
+            return list(found)
+        found.update(dict.fromkeys(level))
+    raise TooCostly(
+        f"The hierarchy of {kin.target} has more than {DEEPEST} levels from '{kin.ids[0]}' on: start nearer to what is "
+        "wanted."
+    )
+
+
+async def _targets(server: Server, reader: Reader, type_: str, node: Node, room: Room) -> Sequence[str]:
+    """The ids that a chain leads to; of what is listed it is the list that knows them."""
+    if isinstance(node, Listed) and isinstance(found := await _resolve(server, reader, node, room), Ids):
+        return found.ids
+    return await _ids(server, reader, type_, node, room)
+
+
+async def _ids(server: Server, reader: Reader, type_: str, node: Node, room: Room) -> Sequence[str]:
     where = to_mongo(await resolved(server, reader, node), server.release)
-    ids = await reader.ids(type_, where, MOST + 1)
-    _affordable(type_, len(ids))
-    return ids
-
-
-async def _rows(server: Server, reader: Reader, type_: str, node: Node) -> list[tuple[str, list[str]]]:
-    where = to_mongo(await resolved(server, reader, node), server.release)
-    rows = await reader.postings(type_, where, MOST + 1)
-    _affordable(type_, len(rows))
-    return rows
-
-
-async def _members(server: Server, reader: Reader, type_: str, groups: list[str]) -> list[str]:
-    """The ids of the members of one type of these Groups: they are kept apart from the Groups' postings."""
-    found: dict[str, None] = {}
-    for group in groups:
-        version = await reader.read("Group", group)
-        for member in fhirjson.loads(version.body).get("member", []) if version and not version.gone else []:
-            literal = fhirjson.literal(member.get("entity", {}).get("reference", ""))
-            if literal and literal.type == type_ and literal.base in (None, f"{server.base}/"):
-                found[literal.id] = None
-        _affordable("Group", len(found))
-    return list(found)
-
-
-def _affordable(type_: str, found: int) -> None:
-    if found > MOST:
-        raise TooCostly(
-            f"The part of the search that is about {type_} matches more than {MOST} resources: narrow that part down, "
-            f"or search {type_} first and use what it finds."
-        )
+    return room.take(type_, await reader.ids(type_, where, room.limit))

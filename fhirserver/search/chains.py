@@ -2,8 +2,11 @@
 
     for leaf in leaves(request.filter):
         Chain   search leaf.target for leaf.node          → resolved_chain(leaf, ids)
-        Has     search leaf.source for leaf.node, its postings → resolved_has(ids of referred(...))
+        Has     search leaf.source for leaf.node → Ids behind its postings with one of prefixes(...)
+        Concepts ask a terminology for the codes (search/concepts.py)
         Member  ask the store for the groups with leaf.references → Ids(groups)
+        Kin     search leaf.target for what is below or above leaf.ids, level by level (search/hierarchies.py)
+        Listed  ask the store for what the holder has among its own → Ids
     substitute(request.filter, {leaf: node, …})
 
 The node of a chain may hold chains of its own: the same again, innermost first.
@@ -14,10 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from fhirserver import fhirjson
-from fhirserver.search.ast import And, Chain, Has, Ids, Leaf, Member, Node, Not, Or, Param
+from fhirserver.resources.registry import Release
+from fhirserver.search.ast import And, Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node, Not, Or, Param
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds.reference import RefIn
+from fhirserver.search.parameters import parameters
 
 
 def leaves(node: Node) -> tuple[Leaf, ...]:
@@ -27,7 +31,7 @@ def leaves(node: Node) -> tuple[Leaf, ...]:
             return tuple(dict.fromkeys(leaf for each in nodes for leaf in leaves(each)))
         case Not(inner):
             return leaves(inner)
-        case Chain() | Has() | Member():
+        case Chain() | Has() | Kin() | Concepts() | Member() | Listed():
             return (node,)
     return ()
 
@@ -41,7 +45,7 @@ def substitute(node: Node, found: Mapping[Leaf, Node]) -> Node:
             return Or(tuple(substitute(each, found) for each in nodes))
         case Not(inner):
             return Not(substitute(inner, found))
-        case Chain() | Has() | Member():
+        case Chain() | Has() | Kin() | Concepts() | Member() | Listed():
             return found[node]
     return node
 
@@ -57,19 +61,7 @@ def resolved_chain(chain: Chain, ids: Iterable[str]) -> Node:
     return Param(chain.type, chain.code, test)
 
 
-def resolved_has(ids: Iterable[str]) -> Node:
-    """What a _has becomes when the resources that are referred to are known."""
-    return Ids(tuple(dict.fromkeys(ids)))
-
-
-def referred(has: Has, postings: Iterable[str], bases: Iterable[str] = ()) -> list[str]:
-    """The ids of `has.type` that a source's postings (the field t) refer to."""
-    prefix = f"{has.code}|"
-    own = (None, *bases)
-    found = []
-    for posting in postings:
-        if posting.startswith(prefix):
-            literal = fhirjson.literal(posting[len(prefix) :])
-            if literal and literal.type == has.type and literal.base in own and literal.version is None:
-                found.append(literal.id)
-    return found
+def prefixes(release: Release, source: str, code: str, target: str, bases: Iterable[str] = ()) -> tuple[str, ...]:
+    """What those postings of `source` begin with by which its parameter `code` refers to resources of a type."""
+    codes = parameters(release, source)[code].union or (code,)
+    return tuple(f"{each}|{base}{target}/" for each in codes for base in ("", *bases))

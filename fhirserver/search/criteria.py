@@ -7,16 +7,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.resources import registry
-from fhirserver.search import escapes
+from fhirserver.search import concepts, escapes, hierarchies, listed, wording
 from fhirserver.search.ast import Has, Ids, Member, Missing, Node, Not, Or, Param, Updated
 from fhirserver.search.context import Context, known, linked
 from fhirserver.search.filters import reading as filters
 from fhirserver.search.indexing import MEMBERS
-from fhirserver.search.kinds import composite, date, number, quantity, reference, special, string, token, uri
+from fhirserver.search.kinds import (
+    composite,
+    date,
+    fulltext,
+    near,
+    number,
+    quantity,
+    reference,
+    special,
+    string,
+    token,
+    uri,
+)
 from fhirserver.search.parameters import Parameter
 
 MAX_VALUES = 500
@@ -31,6 +44,7 @@ _MODIFIERS = {
     "number": (),
     "quantity": (),
     "composite": (),
+    "special": (),
 }
 _KNOWN = {each for kind in _MODIFIERS.values() for each in kind} | {"missing"}
 
@@ -53,10 +67,12 @@ def parse(context: Context, name: str, value: str) -> Node:
         return linked(context, code, modifier or None, lambda inner: parse(inner, rest, value), rest)
     if code == "_filter" and not colon:
         return filters.read(context, value, parse)
+    if code in listed.CODES and modifier != "missing":
+        return listed.read(context, code, modifier or None, value)
     if code in special.REFUSED:
         raise special.refuse(code, context.given)
     parameter = known(context, code)
-    if parameter.kind == "special":
+    if parameter.kind == "special" and not special.searches(parameter):
         raise special.refuse(code, context.given)
     if modifier == "missing":
         return _missing(context, parameter, value)
@@ -137,13 +153,35 @@ def _alternatives(context: Context, parameter: Parameter, modifier: str | None, 
         return Ids(tuple(dict.fromkeys(_id(each, given) for each in values)))
     if parameter.code == "_lastUpdated":
         return _or([Updated(date.parse(parameter, None, each, given)) for each in values])
+    if parameter.kind == "reference" and modifier in listed.MODIFIERS:
+        return listed.referring(context, parameter, modifier, values)
     if (context.type, parameter.code) == MEMBERS:
         if modifier in reference.MODIFIERS:
             raise NotSupported(f"':{modifier}' on the members of groups is not supported.", expression=given)
         tests = [reference.parse(parameter, modifier, each, given, context.bases) for each in values]
         return Member(tuple(dict.fromkeys(f for t in tests if isinstance(t, reference.Ref) for f in t.forms)))
+    if parameter.kind == "token" and modifier in concepts.MODIFIERS:
+        return concepts.parse(context, parameter, modifier, values)
+    if parameter.kind == "reference" and modifier in hierarchies.MODIFIERS and not reference.canonical(parameter):
+        return _or(hierarchies.parse(context, parameter, modifier, values))
+    if fulltext.searches(parameter):
+        return _or([_worded(context, each, partial(_read, parameter)) for each in values])
+    if parameter.kind == "string" and modifier == "text":
+        return _or([_worded(context, each, partial(_said, context.type, parameter.code)) for each in values])
     parse_one = _parser(context, parameter, None if modifier == "not" else modifier)
     return _or([Param(context.type, parameter.code, parse_one(each)) for each in values])
+
+
+def _worded(context: Context, value: str, leaf: wording.Leaf) -> Node:
+    return wording.parse(escapes.plain(value, context.given), context.given, leaf)
+
+
+def _read(parameter: Parameter, words: tuple[str, ...], begins: bool) -> Node:
+    return Param(parameter.base, parameter.code, fulltext.Words(words, begins, parameter.release))
+
+
+def _said(type_: str, code: str, words: tuple[str, ...], begins: bool) -> Node:
+    return Param(type_, code, string.Says(words, begins))
 
 
 def _id(value: str, given: str) -> str:
@@ -163,7 +201,15 @@ def _parser(
     context: Context, parameter: Parameter, modifier: str | None
 ) -> Callable[
     [str],
-    token.Test | string.Test | reference.Test | uri.Test | date.Test | number.Test | quantity.Test | composite.Test,
+    token.Test
+    | string.Test
+    | reference.Test
+    | uri.Test
+    | date.Test
+    | number.Test
+    | quantity.Test
+    | composite.Test
+    | near.Test,
 ]:
     given, bases = context.given, context.bases
     match parameter.kind:
@@ -184,7 +230,7 @@ def _parser(
         case "composite":
             return lambda value: composite.parse(parameter, modifier, value, given, bases)
         case "special":
-            raise special.refuse(parameter.code, given)
+            return lambda value: near.parse(parameter, modifier, value, given)
 
 
 # -- chains ----------------------------------------------------------------------------------------------------------

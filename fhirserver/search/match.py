@@ -8,7 +8,23 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver.resources.registry import Release
-from fhirserver.search.ast import And, Chain, Has, Ids, Member, Missing, Node, Not, Or, Param, Test, Updated
+from fhirserver.search.ast import (
+    And,
+    Chain,
+    Concepts,
+    Has,
+    Ids,
+    Kin,
+    Listed,
+    Member,
+    Missing,
+    Node,
+    Not,
+    Or,
+    Param,
+    Test,
+    Updated,
+)
 from fhirserver.search.kinds import composite, date, number, quantity, reference, simple, string, token
 from fhirserver.search.parameters import Parameter, parameters
 
@@ -30,7 +46,7 @@ def matches(node: Node, resource: dict[str, Any], release: Release) -> bool:
             return resource["resourceType"] == type_ and _satisfies(parameters(release, type_)[code], test, resource)
         case Missing(type_, code, _, missing):
             return _has_value(parameters(release, type_)[code], resource) is not missing
-        case Chain() | Has() | Member():
+        case Chain() | Concepts() | Has() | Kin() | Listed() | Member():
             raise TypeError(f"{type(node).__name__} must be resolved before it is matched (search/chains.py)")
 
 

@@ -9,7 +9,23 @@ from datetime import timedelta
 from typing import Any
 
 from fhirserver.resources.registry import Kind, Release
-from fhirserver.search.ast import And, Chain, Has, Ids, Member, Missing, Node, Not, Or, Param, Test, Updated
+from fhirserver.search.ast import (
+    And,
+    Chain,
+    Concepts,
+    Has,
+    Ids,
+    Kin,
+    Listed,
+    Member,
+    Missing,
+    Node,
+    Not,
+    Or,
+    Param,
+    Test,
+    Updated,
+)
 from fhirserver.search.kinds import composite, date, ranges, simple, terms
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import parameters
@@ -71,7 +87,7 @@ def _filter(node: Node, release: Release) -> Filter:
             return {"_id": ids[0]} if len(ids) == 1 else {"_id": {"$in": list(ids)}}
         case Updated(when):
             return updated(when)
-        case Chain() | Has() | Member():
+        case Chain() | Concepts() | Has() | Kin() | Listed() | Member():
             raise TypeError(f"{type(node).__name__} must be resolved before it becomes a filter (search/chains.py)")
 
 

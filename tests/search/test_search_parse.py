@@ -10,8 +10,8 @@ import pytest
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest
-from fhirserver.search.ast import EVERYTHING, Chain, Has, Ids, Member, Or, Param
-from fhirserver.search.chains import leaves, referred, resolved_chain, resolved_has, substitute
+from fhirserver.search.ast import EVERYTHING, Chain, Has, Member, Or, Param
+from fhirserver.search.chains import leaves, prefixes, resolved_chain, substitute
 from fhirserver.search.includes import Canonical, Local, references, referring
 from fhirserver.search.kinds.reference import RefIn
 from fhirserver.search.mongo import sort_keys, to_mongo
@@ -109,15 +109,10 @@ def test_has() -> None:
     found = asked("Patient", "_has:ResearchSubject:subject:study=s1").filter
     assert isinstance(found, Has)
     assert (found.source, found.code) == ("ResearchSubject", "subject")
-    postings = [
-        "|live",
-        "subject|Patient/1",
-        "subject|Patient/1/_history/2",
-        "subject|Group/2",
-        "study|ResearchStudy/s1",
-    ]
-    assert referred(found, postings) == ["1"]
-    assert resolved_has(["1", "1"]) == Ids(("1",))
+    assert prefixes("R5", "ResearchSubject", "subject", "Patient", ["http://a/r5/"]) == (
+        "subject|Patient/",
+        "subject|http://a/r5/Patient/",
+    )
     nested = asked("Patient", "_has:Observation:patient:_has:AuditEvent:entity:agent=x").filter
     assert isinstance(nested, Has)
     assert isinstance(nested.node, Has)

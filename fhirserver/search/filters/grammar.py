@@ -86,7 +86,7 @@ def parse(text: str, given: str) -> Expression:
     if parser.at < len(text):
         parser.fail("'and', 'or' or the end")
     if _height(found) > DEEPEST:
-        parser.refuse(f"turns from 'and' to 'or' and back more than {DEEPEST} times: put what belongs together in order")
+        parser.refuse(f"turns from 'and' to 'or' and back more than {DEEPEST} times: put alike ones together")
     return found
 
 
