@@ -20,7 +20,9 @@ from fhirserver.interactions.definitions import Numbered
 from fhirserver.interactions.server import Server
 from fhirserver.resources.canonicals import parts
 from fhirserver.resources.registry import Release
+from fhirserver.search.ast import EVERYTHING
 from fhirserver.search.kinds import reference, uri
+from fhirserver.search.mongo import to_mongo
 from fhirserver.store.store import Store
 from fhirserver.terminology import compose
 from fhirserver.terminology.codesystem import CodeSystem, compiled
@@ -111,7 +113,7 @@ async def contents(
 
     `known` is what is known in one Bundle alone.
     """
-    known = known or await _current(server)
+    known = known or await current(server)
     todo = [need for need in dict.fromkeys(wanted) if versions or need not in known.closed]
     met = set(todo)
     while todo:
@@ -129,7 +131,8 @@ async def contents(
     return known.contents
 
 
-async def _current(server: Server) -> Known:
+async def current(server: Server) -> Known:
+    """What is known now; the same object as before while nothing that is in it was written."""
     turns = await definitions.turns(server)
     releases = _KNOWN.setdefault(server.store, {})
     known = releases.get(server.release)
@@ -229,6 +232,14 @@ def _chunks(wanted: Iterable[Need]) -> Iterator[tuple[Kind, list[str]]]:
         ordered = sorted(urls)
         for start in range(0, len(ordered), _AT_ONCE):
             yield kind, ordered[start : start + _AT_ONCE]
+
+
+async def systems(server: Server, limit: int) -> list[str]:
+    """The URLs of at most `limit` code systems that are stored, supplements aside."""
+    where = {**to_mongo(EVERYTHING, server.release), "rel": server.release}
+    rows = await server.store.told("CodeSystem", where, _TOLD, limit)
+    urls = [told["url"] for _, _, told in rows if "url" in told and told.get("content") != "supplement"]
+    return list(dict.fromkeys(urls))
 
 
 async def aside(known: Contents, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

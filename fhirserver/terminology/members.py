@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from fhirserver.resources.profiles.codes import EVERY, Codes
+from fhirserver.resources.profiles.codes import EVERY
 from fhirserver.terminology.codesystem import CodeSystem, Concept
 from fhirserver.terminology.reasons import Reason
 
@@ -121,15 +121,6 @@ def minus(left: Members, right: Members) -> Members:
     if doubtful:
         rest = {key: entry for key, entry in rest.items() if key[0] not in doubtful}
     return Members(rest, left.open | doubtful, left.folded | right.folded, *_said(left, right))
-
-
-def codes(members: Members) -> Codes:
-    """The set as the checks of profiles read it."""
-    known: dict[str, set[str]] = {}
-    for system, code in members.entries:
-        known.setdefault(system, set()).add(code)
-    frozen = {system: frozenset(each) for system, each in known.items()}
-    return Codes(frozen, members.open, members.folded, tuple(reason.sentence for reason in members.reasons))
 
 
 def _touches(members: Members, system: str) -> bool:
