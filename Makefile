@@ -1,10 +1,11 @@
 # make serve: the server with its samples.   make test: everything that must hold.
+# make values: every value of the official examples is searched for.
 # make fuzz: 10,000 requests that no client would send.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test lint unit fuzz bench definitions docs clean
+.PHONY: serve test lint unit values fuzz bench definitions docs clean
 
 serve: $(VENV)/.serve
 	@exec $(BIN)/fhirserver serve --seed
@@ -19,6 +20,9 @@ lint: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n 2
+
+values: $(VENV)/.dev
+	FHIRSERVER_TEST_VALUES_EVERY=1 $(BIN)/pytest -n 2 tests/web/test_every_value.py
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz
