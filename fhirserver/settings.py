@@ -79,9 +79,9 @@ class Settings(BaseSettings):
     max_count: int = Field(1000, ge=1, description="Most entries on a page; a larger _count is lowered to it.")
     max_included: int = Field(1000, ge=1, description="Most resources that _include and _revinclude add to a page.")
     max_chained: int = Field(
-        50000,
+        20000,
         ge=1,
-        le=100000,
+        le=50000,
         description="Most resources that chains, _has, _list and _in of a search lead to; more are refused with 422.",
     )
     max_expansion: int = Field(

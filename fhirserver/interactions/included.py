@@ -5,17 +5,18 @@ https://hl7.org/fhir/R5/search.html#include
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from fhirserver import fhirjson
 from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.server import Reader, Server
+from fhirserver.resources.registry import resource_types
 from fhirserver.search.escapes import literal
-from fhirserver.search.includes import Canonical, Local, references, referring
+from fhirserver.search.includes import Canonical, Local, by_url, references, referring
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.parse import SearchRequest, parse
-from fhirserver.search.results import Include
+from fhirserver.search.results import EVERY, Include
 from fhirserver.store.documents import Query, Version
 
 Key = tuple[str, str]
@@ -57,12 +58,11 @@ async def _forward(
     server: Server, reader: Reader, includes: Iterable[Include], page: Sequence[Version], most: int
 ) -> list[Version]:
     wanted: dict[Local | Canonical, None] = {}
-    sources = {include.source for include in includes}
     for version in page:
-        if version.type in sources:
-            resource = fhirjson.loads(version.body)
-            for include in includes:
-                wanted.update(dict.fromkeys(references(server.release, include, resource, [server.base])))
+        asked = [include.of(version.type) for include in includes if include.source in (version.type, EVERY)]
+        resource = fhirjson.loads(version.body) if asked else {}
+        for include in asked:
+            wanted.update(dict.fromkeys(references(server.release, include, resource, [server.base])))
     plain = [(place.type, place.id) for place in wanted if isinstance(place, Local) and place.version is None]
     # A Group may have more members than anybody can be sent.
     found = list((await reader.read_many(plain[:most])).values())
@@ -93,14 +93,67 @@ async def canonical(server: Server, reader: Reader, place: Canonical) -> list[Ve
 async def _backward(
     server: Server, reader: Reader, revincludes: Iterable[Include], page: Sequence[Version], most: int
 ) -> list[Version]:
-    by_type: dict[str, list[str]] = {}
+    by_type: dict[str, list[Version]] = {}
     for version in page:
-        by_type.setdefault(version.type, []).append(version.id)
+        by_type.setdefault(version.type, []).append(version)
     found: list[Version] = []
-    for include in revincludes:
-        for type_, ids in by_type.items():
-            node = referring(server.release, include, type_, ids, [server.base])
+    urls: dict[str, dict[str, set[str | None]]] = {}
+    for include in await _sources(server, revincludes):
+        for type_, versions in by_type.items():
+            if len(found) >= most:
+                return found
+            if by_url(server.release, include, type_) and type_ not in urls:
+                urls[type_] = _urls(versions)
+            known = urls.get(type_, {})
+            node = referring(
+                server.release, include, type_, [version.id for version in versions], [server.base], list(known)
+            )
             if node is not None:
                 where = to_mongo(await resolved(server, reader, node), server.release)
-                found.extend((await reader.find(include.source, Query(where, limit=most))).items)
+                some = (await reader.find(include.source, Query(where, limit=most - len(found)))).items
+                found.extend(
+                    version
+                    for version in some
+                    if not known or _refers(server, replace(include, target=type_), version, page, known)
+                )
     return found
+
+
+def _urls(versions: Iterable[Version]) -> dict[str, set[str | None]]:
+    """The canonical URLs of resources, each with the versions under it."""
+    found: dict[str, set[str | None]] = {}
+    for version in versions:
+        resource = fhirjson.loads(version.body)
+        if isinstance(url := resource.get("url"), str):
+            found.setdefault(url, set()).add(resource.get("version"))
+    return found
+
+
+def _refers(
+    server: Server,
+    include: Include,
+    version: Version,
+    page: Iterable[Version],
+    urls: Mapping[str, set[str | None]],
+) -> bool:
+    """Whether a resource refers to one of the page: a canonical URL may name a version that is not there."""
+    ids = {(each.type, each.id) for each in page}
+    for place in references(server.release, include, fhirjson.loads(version.body), [server.base]):
+        if isinstance(place, Local):
+            if (place.type, place.id) in ids:
+                return True
+        elif place.url in urls and (place.version is None or place.version in urls[place.url]):
+            return True
+    return False
+
+
+async def _sources(server: Server, revincludes: Iterable[Include]) -> list[Include]:
+    """The includes with each type that anything is stored of in the place of every type."""
+    found: list[Include] = []
+    for include in revincludes:
+        if include.source != EVERY:
+            found.append(include)
+        else:
+            types = [type_ for type_ in await server.store.types() if type_ in resource_types(server.release)]
+            found.extend(include.of(type_) for type_ in types)
+    return list(dict.fromkeys(found))

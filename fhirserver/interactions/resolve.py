@@ -14,7 +14,7 @@ from fhirserver.interactions import terms_search
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.search import hierarchies
 from fhirserver.search.ast import Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node
-from fhirserver.search.chains import leaves, prefixes, resolved_chain, substitute
+from fhirserver.search.chains import leaves, links, prefixes, resolved_chain, resolved_has, substitute
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.mongo import to_mongo
 
@@ -40,7 +40,8 @@ class Room:
         if self.used > self.most:
             raise TooCostly(
                 f"The part of the search that is about {type_} leads to more than {self.most} resources, the most that "
-                f"the setting max_chained allows: narrow that part down, or search {type_} first and use what it finds."
+                f"the setting max_chained allows: narrow that part down, search {type_} first and use what it finds a "
+                "part at a time, or have the setting raised."
             )
         return found
 
@@ -56,8 +57,8 @@ async def resolved(server: Server, reader: Reader, node: Node) -> Node:
 
 async def _resolve(server: Server, reader: Reader, leaf: Leaf, room: Room) -> Node:
     match leaf:
-        case Chain(target=target, node=inner):
-            made = resolved_chain(leaf, await _targets(server, reader, target, inner, room))
+        case Chain():
+            made = resolved_chain(server.release, leaf, *await _targets(server, reader, leaf, room))
             # A target may be a member of Groups: what the chain becomes can need another look.
             return await _resolve(server, reader, made, room) if isinstance(made, Member) else made
         case Has(type=type_, source=source, code=code, node=inner) if (source, code) == MEMBERS:
@@ -65,8 +66,15 @@ async def _resolve(server: Server, reader: Reader, leaf: Leaf, room: Room) -> No
             return await _among(server, reader, type_, groups, room)
         case Has(type=type_, source=source, code=code, node=inner):
             where = to_mongo(await resolved(server, reader, inner), server.release)
-            ends = prefixes(server.release, source, code, type_, _bases(server))
-            return _ids_of(room.take(source, await reader.referred(source, where, ends, room.limit)))
+            ids: Sequence[str] = ()
+            urls: Sequence[str] = ()
+            by_address, by_url = links(server.release, source, code)
+            if by_address:
+                ends = prefixes(server.release, source, code, type_, _bases(server))
+                ids = room.take(source, await reader.referred(source, where, ends, room.limit))
+            if by_url:
+                urls = room.take(source, await reader.canonicals(source, where, code, room.limit))
+            return resolved_has(server.release, type_, ids, urls)
         case Concepts():
             return await terms_search.resolved(server, reader, leaf)
         case Kin():
@@ -127,11 +135,20 @@ async def _kin(server: Server, reader: Reader, kin: Kin, room: Room) -> Sequence
     )
 
 
-async def _targets(server: Server, reader: Reader, type_: str, node: Node, room: Room) -> Sequence[str]:
-    """The ids that a chain leads to; of what is listed it is the list that knows them."""
-    if isinstance(node, Listed) and isinstance(found := await _resolve(server, reader, node, room), Ids):
-        return found.ids
-    return await _ids(server, reader, type_, node, room)
+async def _targets(server: Server, reader: Reader, chain: Chain, room: Room) -> tuple[Sequence[str], Sequence[str]]:
+    """The ids that a chain leads to, and the URLs where its parameter refers by those."""
+    own, urls = links(server.release, chain.type, chain.code)
+    if isinstance(chain.node, Listed) and isinstance(found := await _resolve(server, reader, chain.node, room), Ids):
+        # It is the list that knows them.
+        node: Node = found
+        if not urls:
+            return found.ids, ()
+    else:
+        node = await resolved(server, reader, chain.node)
+    where = to_mongo(node, server.release)
+    ids = room.take(chain.target, await reader.ids(chain.target, where, room.limit)) if own else ()
+    told = await reader.canonicals(chain.target, where, "url", room.limit) if urls else ()
+    return ids, room.take(chain.target, told)
 
 
 async def _ids(server: Server, reader: Reader, type_: str, node: Node, room: Room) -> Sequence[str]:

@@ -15,13 +15,17 @@ https://hl7.org/fhir/R5/search.html#chaining
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from fhirserver.resources.registry import Release
 from fhirserver.search.ast import And, Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node, Not, Or, Param
 from fhirserver.search.indexing import MEMBERS
-from fhirserver.search.kinds.reference import RefIn
+from fhirserver.search.kinds.reference import Ref, RefIn
+from fhirserver.search.kinds.uri import Uri
 from fhirserver.search.parameters import parameters
+
+CANONICAL = frozenset({"canonical", "uri", "url"})
+"""Types of elements that refer to a resource by its URL."""
 
 
 def leaves(node: Node) -> tuple[Leaf, ...]:
@@ -50,15 +54,34 @@ def substitute(node: Node, found: Mapping[Leaf, Node]) -> Node:
     return node
 
 
-def resolved_chain(chain: Chain, ids: Iterable[str]) -> Node:
-    """What a chain becomes when its targets are known; of the members of groups a Member, to be resolved in turn."""
-    targets = tuple(ids)
-    if not targets:
-        return Ids(())
-    test = RefIn(chain.target, targets, chain.bases)
-    if (chain.type, chain.code) == MEMBERS:
-        return Member(test.forms)
-    return Param(chain.type, chain.code, test)
+def links(release: Release, type_: str, code: str) -> tuple[bool, bool]:
+    """How a parameter refers to other resources: by their addresses, by their canonical URLs, or both ways."""
+    types = parameters(release, type_)[code].types
+    return bool(types - CANONICAL), bool(types & CANONICAL)
+
+
+def resolved_chain(release: Release, chain: Chain, ids: Sequence[str], urls: Sequence[str]) -> Node:
+    """What a chain becomes when its targets are known; of the members of groups a Member, to be resolved in turn.
+
+    A canonical URL stands for all versions under it.
+    """
+    found: list[Node] = []
+    if ids:
+        test = RefIn(chain.target, tuple(ids), chain.bases)
+        if (chain.type, chain.code) == MEMBERS:
+            return Member(test.forms)
+        found.append(Param(chain.type, chain.code, test))
+    if urls:
+        found.append(Param(chain.type, chain.code, Ref(tuple(urls))))
+    return found[0] if len(found) == 1 else Or(tuple(found)) if found else Ids(())
+
+
+def resolved_has(release: Release, type_: str, ids: Sequence[str], urls: Sequence[str]) -> Node:
+    """What a _has becomes when the resources of a type that are referred to are known, by ids and by URLs."""
+    if not urls or "url" not in parameters(release, type_):
+        return Ids(tuple(ids))
+    by_url = Param(type_, "url", Uri(tuple(dict.fromkeys(url.partition("|")[0] for url in urls))))
+    return Or((Ids(tuple(ids)), by_url)) if ids else by_url
 
 
 def prefixes(release: Release, source: str, code: str, target: str, bases: Iterable[str] = ()) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from fhirserver import fhirjson
 from fhirserver.resources.registry import Release
 from fhirserver.search.added import Additions, additions, waiting
-from fhirserver.search.ast import Node, Or, Param
+from fhirserver.search.ast import Member, Node, Or, Param
+from fhirserver.search.chains import links
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds import reference
 from fhirserver.search.parameters import Parameter, parameters
@@ -78,19 +79,41 @@ def references(
     return list(found)
 
 
+def by_url(release: Release, include: Include, type_: str) -> bool:
+    """Whether resources of a type may be referred to by their canonical URLs."""
+    return any(
+        links(release, include.source, parameter.code)[1] and type_ in reference.targets(parameter)
+        for parameter in _parameters(release, include)
+    )
+
+
 def referring(
-    release: Release, include: Include, type_: str, ids: Sequence[str], bases: Sequence[str] = ()
+    release: Release,
+    include: Include,
+    type_: str,
+    ids: Sequence[str],
+    bases: Sequence[str] = (),
+    urls: Sequence[str] = (),
 ) -> Node | None:
-    """The search on `include.source` for what refers to these resources of `type_`; None when nothing can."""
+    """The search on `include.source` for what refers to these resources of `type_`; None when nothing can.
+
+    `urls` are the canonical URLs of those that have one.
+    """
     if include.target not in (None, type_) or not ids:
         return None
     own = tuple(base.rstrip("/") + "/" for base in bases)
     test = reference.RefIn(type_, tuple(ids), own)
-    found: list[Node] = [
-        Param(include.source, parameter.code, test)
-        for parameter in _parameters(release, include)
-        if type_ in reference.targets(parameter) and (include.source, parameter.code) != MEMBERS
-    ]
+    found: list[Node] = []
+    for parameter in _parameters(release, include):
+        if type_ not in reference.targets(parameter):
+            continue
+        by_address, by_url = links(release, include.source, parameter.code)
+        if (include.source, parameter.code) == MEMBERS:
+            found.append(Member(test.forms))
+        elif by_address:
+            found.append(Param(include.source, parameter.code, test))
+        if by_url and urls:
+            found.append(Param(include.source, parameter.code, reference.Ref(tuple(urls))))
     if not found:
         return None
     return found[0] if len(found) == 1 else Or(tuple(found))

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R5/search.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from fhirserver.errors import BadRequest, Issue
@@ -49,8 +49,12 @@ def parse(
     strict: bool,
     base_urls: Sequence[str] = (),
     reserved: frozenset[str] = RESERVED,
+    among: Collection[str] = (),
 ) -> SearchRequest:
-    """Reads a search on `type_`. `base_urls` are this server's own, `reserved` the parameters of the caller."""
+    """Reads a search on `type_`, or its part of a search `among` several types.
+
+    `base_urls` are this server's own, `reserved` the parameters of the caller.
+    """
     if len(params) > MAX_PARAMETERS:
         raise BadRequest(f"A search has at most {MAX_PARAMETERS} parameters.", code="too-costly")
     request = SearchRequest(release, type_, strict)
@@ -61,7 +65,8 @@ def parse(
         if name in reserved:
             continue
         try:
-            node = _one(request, Context(release, type_, name, bases), name, value)
+            _given(request, name, value)
+            node = _one(request, Context(release, type_, name, bases), name, value, among or (type_,))
         except Unknown as refusal:
             if strict:
                 raise
@@ -75,13 +80,32 @@ def parse(
         request.self_params.append((name, value))
     request.filter = found[0] if len(found) == 1 else And(tuple(dict.fromkeys(found)))
     request.ignored = tuple(ignored)
-    request.subset = subsets.parse(release, params, type_)
+    request.subset = subsets.parse(release, request.self_params, None if among else type_)
     if request.subset and request.subset.summary == "text" and (request.includes or request.revincludes):
         raise BadRequest("'_summary=text' does not go with '_include' and '_revinclude'.", expression="_summary")
     return request
 
 
-def _one(request: SearchRequest, context: Context, name: str, value: str) -> Node | None:
+class Empty(Unknown):
+    """A parameter without a value, which is no error: one that asks for nothing is left out, and that is said."""
+
+    kind = BadRequest.kind
+
+
+def _given(request: SearchRequest, name: str, value: str) -> None:
+    """Refuses a parameter without a value, and a second one of what can be said only once."""
+    if not value.strip():
+        raise Empty(f"'{shown(name)}' has no value: give one, or leave it out.", expression=shown(name))
+    if name in results.ONCE and any(name == before for before, _ in request.self_params):
+        raise BadRequest(f"'{name}' is there twice: say it once.", expression=name)
+
+
+def shown(name: str) -> str:
+    """A parameter's name without control characters and halves of them."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode()
+
+
+def _one(request: SearchRequest, context: Context, name: str, value: str, sources: Collection[str]) -> Node | None:
     """The tree of a criterion; None for a parameter that shapes the result, which goes into the request."""
     code, _, modifier = name.partition(":")
     if code in results.PASSING:
@@ -89,7 +113,7 @@ def _one(request: SearchRequest, context: Context, name: str, value: str) -> Nod
     if code not in results.NAMES:
         return criteria.parse(context, name, value)
     if code in ("_include", "_revinclude"):
-        include = results.include(request.release, request.type, code, modifier, value)
+        include = results.include(request.release, sources, code, modifier, value)
         if code == "_include":
             request.includes = (*request.includes, include)
         else:
@@ -106,6 +130,8 @@ def _one(request: SearchRequest, context: Context, name: str, value: str) -> Nod
             request.total = results.total(value)
         case "_summary":
             request.summary = results.summary(value)
+        case "_contained" | "_containedType":
+            results.contained(code, value)
         case _:
             pass  # which part of a resource _elements asks for is read together with _summary
     return None

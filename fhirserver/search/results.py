@@ -5,7 +5,8 @@ https://hl7.org/fhir/R5/search.html#modifyingresults
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fhirserver.errors import BadRequest, NotSupported
@@ -17,20 +18,30 @@ from fhirserver.search.parameters import parameters
 Total = Literal["none", "estimate", "accurate"]
 Summary = Literal["count", "true", "text", "data", "false"]
 
-NAMES = frozenset({"_count", "_sort", "_total", "_include", "_revinclude", "_summary", "_elements"})
+ONCE = frozenset({"_count", "_sort", "_total", "_summary", "_contained", "_containedType"})
+"""What a search can say only once; of two that differ neither could be meant."""
+NAMES = ONCE | {"_include", "_revinclude", "_elements"}
 PASSING = frozenset({"_format", "_pretty"})
 _SORTABLE = ("token", "string", "date", "number", "quantity", "reference", "uri")
 _UNSORTED = frozenset({"_tag", "_security", "_profile", "_source", "_language", "_in"})
 
 
+EVERY = "*"
+"""Every type, and every parameter that refers to something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Include:
-    """_include or _revinclude: what `source`'s parameter `code` refers to ('*': all of them), in `target` if named."""
+    """_include or _revinclude: what `source`'s parameter `code` refers to, in `target` if named; '*' is all of them."""
 
     source: str
     code: str
     target: str | None = None
     iterate: bool = False
+
+    def of(self, type_: str) -> Include:
+        """The same of one type, where it is of every type."""
+        return replace(self, source=type_) if self.source == EVERY else self
 
 
 def count(value: str) -> int:
@@ -79,31 +90,42 @@ def sort(release: Release, type_: str, value: str) -> tuple[tuple[str, bool], ..
     return tuple(found)
 
 
-def include(release: Release, type_: str, name: str, modifier: str, value: str) -> Include:
-    """_include=Type:parameter[:Target] of a search on `type_`, or _revinclude."""
+def contained(name: str, value: str) -> None:
+    """_contained and _containedType, which this server does not do but for what holds without them."""
+    match name, value:
+        case ("_contained", "false") | ("_containedType", "container"):
+            return
+        case ("_contained", "true" | "both") | ("_containedType", "contained"):
+            raise NotSupported(
+                f"'{name}={value}' is not done: contained resources come with the resource that contains them. Search "
+                "for that one, by a chain such as medication.code=… where it refers to what it contains.",
+                expression=name,
+            )
+    allowed = "true, false or both" if name == "_contained" else "container or contained"
+    raise BadRequest(f"'{name}' is {allowed}, not '{value}'.", expression=name)
+
+
+def include(release: Release, sources: Collection[str], name: str, modifier: str, value: str) -> Include:
+    """_include=Type:parameter[:Target] of a search that finds these types, or _revinclude."""
     given = f"{name}:{modifier}" if modifier else name
     if modifier not in ("", "iterate", "recurse"):
         raise BadRequest(f"':{modifier}' does not go with '{name}': it takes ':iterate'.", expression=given)
     iterate = bool(modifier)
     types = registry.resource_types(release)
-    if value == "*":
-        if name == "_revinclude":
-            raise NotSupported(
-                "'_revinclude=*' would read every type: name one, as in Observation:*.", expression=given
-            )
-        return Include(type_, "*", None, iterate)
+    if value == EVERY:
+        return Include(EVERY, EVERY, None, iterate)
     source, _, rest = value.partition(":")
     code, _, target = rest.partition(":")
     if source not in types or not code or (target and target not in types):
         raise BadRequest(
             f"'{name}' is written Type:parameter or Type:parameter:Target, not '{value}'.", expression=given
         )
-    if name == "_include" and source != type_ and not iterate:
+    if name == "_include" and source not in sources and not iterate:
         raise BadRequest(
-            f"'{value}' begins at {source}, but the search is for {type_}: begin there, or add ':iterate'.",
+            f"'{value}' begins at {source}, but the search is for {_listed(sources)}: begin there, or add ':iterate'.",
             expression=given,
         )
-    if code != "*":
+    if code != EVERY:
         parameter = parameters(release, source).get(code)
         if parameter is None:
             raise Unknown(f"{source} has no search parameter '{code}' to include.", expression=given)
@@ -111,3 +133,7 @@ def include(release: Release, type_: str, name: str, modifier: str, value: str) 
         if parameter.kind != "reference" or code == "_in":
             raise BadRequest(f"'{code}' of {source} is no reference, so it includes nothing.", expression=given)
     return Include(source, code, target or None, iterate)
+
+
+def _listed(types: Collection[str]) -> str:
+    return ", ".join(sorted(types)) if len(types) < 6 else "other types"

@@ -24,11 +24,23 @@ async def referred(
 
     Ends at `limit`; TooCostly when it takes too long.
     """
+    found = _postings(ctx, type, filter, prefixes)
+    return await _distinct(ctx, found, lambda row: row["t"], prefixes, limit)
+
+
+async def canonicals(ctx: Context, type: str, filter: Mapping[str, Any], code: str, limit: int) -> list[str]:
+    """The URLs behind the postings of a parameter in the documents that match, each once; see `referred`."""
+    prefixes = [f"{code}|"]
+    found = _postings(ctx, type, filter, prefixes)
+    return await _distinct(ctx, found, lambda row: row["t"], prefixes, limit, whole=True)
+
+
+def _postings(ctx: Context, type: str, filter: Mapping[str, Any], prefixes: Sequence[str]) -> Any:
+    """A cursor over the documents that match, with no more than their postings of these beginnings."""
     wanted = [{"$and": [{"$gte": ["$$p", low]}, {"$lt": ["$$p", high]}]} for low, high in map(_range, prefixes)]
     some = {"_id": 0, "t": {"$filter": {"input": "$t", "as": "p", "cond": {"$or": wanted}}}}
     found = ctx.plain(type).find(dict(filter), some, batch_size=_BATCH, session=ctx.session)
-    found = found.max_time_ms(ctx.search_timeout_ms)
-    return await _distinct(ctx, found, lambda row: row["t"], prefixes, limit)
+    return found.max_time_ms(ctx.search_timeout_ms)
 
 
 async def held(
@@ -81,7 +93,13 @@ async def entries(
 
 
 async def _distinct(
-    ctx: Context, rows: Any, texts: Callable[[Document], Sequence[str]], prefixes: Sequence[str], limit: int
+    ctx: Context,
+    rows: Any,
+    texts: Callable[[Document], Sequence[str]],
+    prefixes: Sequence[str],
+    limit: int,
+    *,
+    whole: bool = False,
 ) -> list[str]:
     found: dict[str, None] = {}
     with ctx.translated():
@@ -90,8 +108,9 @@ async def _distinct(
                 for text in texts(row):
                     prefix = next((each for each in prefixes if text.startswith(each)), None)
                     if prefix is not None:
+                        end = text[len(prefix) :]
                         # Of a reference to a version the version comes after the id.
-                        found[text[len(prefix) :].partition("/")[0]] = None
+                        found[end if whole else end.partition("/")[0]] = None
                 if len(found) >= limit:
                     break
         finally:

@@ -17,9 +17,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         "_filter": "it takes no modifier",
         "_query": "this server has no named queries",
         "_list": "it takes no modifier",
-        "_type": "search one type at a time",
-        "_contained": "contained resources are returned with the resource that contains them",
-        "_containedType": "contained resources are returned with the resource that contains them",
+        "_type": "the address names the type; for several leave it out, as in ?_type=Patient,Group",
     }
 )
 
