@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from fhirserver import __version__, fhirjson
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import integrity
+from fhirserver.interactions import integrity, terms_statement
 from fhirserver.interactions.operation import Level
 from fhirserver.interactions.operations import OPERATIONS
 from fhirserver.interactions.server import Server
@@ -77,20 +77,19 @@ def _base(server: Server) -> _Base:
     return _Base(server.release, server.base, server.settings.conditional_delete, enforced)
 
 
-def published(server: Server, mode: Mode) -> tuple[bytes, str]:
-    """The statement of a mode as JSON, and a tag that is another for another statement; made once."""
+async def published(server: Server, mode: Mode) -> tuple[bytes, str]:
+    """The statement of a mode as JSON, and a tag that is another for another statement."""
+    if mode == "terminology":
+        return await _terminology(server)
     return _published(_base(server), mode)
 
 
 @lru_cache(32)
-def _published(base: _Base, mode: Mode) -> tuple[bytes, str]:
-    match mode:
-        case "full":
-            made = _statement(base)
-        case "normative":
-            made = _normative(base)
-        case "terminology":
-            made = _terminology(base)
+def _published(base: _Base, mode: Literal["full", "normative"]) -> tuple[bytes, str]:
+    return _written(_statement(base) if mode == "full" else _normative(base))
+
+
+def _written(made: Resource) -> tuple[bytes, str]:
     body = fhirjson.dumps(made)
     return body, sha256(body).hexdigest()[:32]
 
@@ -108,13 +107,11 @@ def _normative(base: _Base) -> Resource:
     return found | {"rest": [rest | {"resource": kept}]}
 
 
-def _terminology(base: _Base) -> Resource:
-    """What this server knows of terminologies: it holds code systems as resources and has none of its own."""
-    found = _statement(base)
+async def _terminology(server: Server) -> tuple[bytes, str]:
+    """The TerminologyCapabilities, which depends on what is stored."""
+    found = _statement(_base(server))
     same = ("url", "version", "status", "experimental", "date", "kind", "software", "implementation")
-    head = {name: found[name] for name in same}
-    names = {"name": "FhirserverTerminology", "title": "fhirserver: terminologies"}
-    return {"resourceType": "TerminologyCapabilities"} | head | names
+    return _written(await terms_statement.statement(server, {name: found[name] for name in same}))
 
 
 @lru_cache(32)

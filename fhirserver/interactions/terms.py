@@ -234,12 +234,11 @@ def _chunks(wanted: Iterable[Need]) -> Iterator[tuple[Kind, list[str]]]:
             yield kind, ordered[start : start + _AT_ONCE]
 
 
-async def systems(server: Server, limit: int) -> list[str]:
-    """The URLs of at most `limit` code systems that are stored, supplements aside."""
+async def stored_systems(server: Server, limit: int) -> list[Resource]:
+    """What is told of at most `limit` CodeSystems that are stored, supplements aside."""
     where = {**to_mongo(EVERYTHING, server.release), "rel": server.release}
-    rows = await server.store.told("CodeSystem", where, _TOLD, limit)
-    urls = [told["url"] for _, _, told in rows if "url" in told and told.get("content") != "supplement"]
-    return list(dict.fromkeys(urls))
+    rows = await server.store.told("CodeSystem", where, (*_TOLD, "hierarchyMeaning"), limit)
+    return [told for _, _, told in rows if "url" in told and told.get("content") != "supplement"]
 
 
 async def aside(known: Contents, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

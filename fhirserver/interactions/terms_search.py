@@ -115,13 +115,14 @@ async def _system(server: Server, leaf: Concepts, asked: Related) -> tuple[Conte
 
 
 async def _having(server: Server, leaf: Concepts, asked: Related) -> tuple[Contents, CodeSystem]:
-    urls = await terms.systems(server, _FEW + 1)
-    if len(urls) > _FEW:
+    stored = await terms.stored_systems(server, _FEW + 1)
+    if len(stored) > _FEW:
         raise BadRequest(
             f"Which code system '{shown(asked.code)}' is of is not said, and more than {_FEW} are stored: write "
             "system|code.",
             expression=leaf.given,
         )
+    urls = list(dict.fromkeys(str(told["url"]) for told in stored))
     known = await terms.contents(server, [("CodeSystem", url) for url in urls])
     systems = [system for url in urls if (system := known.codesystem(url)) is not None]
     having = [system for system in systems if system.find(asked.code) is not None]

@@ -23,7 +23,7 @@ async def metadata(request: Request, server: Server) -> Response:
     mode = capabilities.MODES.get(request.query_params.get("mode", "full"))
     if mode is None:
         raise BadRequest(f"mode is one of {', '.join(capabilities.MODES)}.", expression="mode", code="value")
-    body, tag = capabilities.published(server, mode)
+    body, tag = await capabilities.published(server, mode)
     part = part_of_answer(server, body, request.query_params.multi_items())
     if not isinstance(part, bytes):
         body = fhirjson.dumps(part)

@@ -5,8 +5,9 @@ https://hl7.org/fhir/R5/search.html#token
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from fhirserver.errors import BadRequest, NotSupported
@@ -20,6 +21,18 @@ from fhirserver.search.systems import same
 
 MODIFIERS = ("not", "text", "code-text", "of-type")
 TERMINOLOGY = ("in", "not-in", "above", "below", "text-advanced")
+MEDIA = "urn:ietf:bcp:13"
+
+_SPECIAL = "http://terminology.hl7.org/CodeSystem/special-values"
+_OPEN: Mapping[str, str] = MappingProxyType(
+    {
+        "http://hl7.org/fhir/ValueSet/all-languages": "urn:ietf:bcp:47",
+        "http://hl7.org/fhir/ValueSet/languages": "urn:ietf:bcp:47",
+        "http://hl7.org/fhir/ValueSet/mimetypes": MEDIA,
+        "http://hl7.org/fhir/ValueSet/currencies": "urn:iso:std:iso:4217",
+    }
+)
+"""Value sets whose codes are not listed, with the system that all of these are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +101,34 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
     system = same(parts[0])
     if not code and not system:
         raise BadRequest("'|' alone names neither a system nor a code.", expression=given)
-    if parameter.bare and code and (not system or _binds(parameter, system, code)):
+    if parameter.bare and code and (not system or binds(parameter, system, code)):
         return Token(None, code, fold)
     return Token(system, code, fold)
 
 
-def _binds(parameter: Parameter, system: str, code: str) -> bool:
+def binds(parameter: Parameter, system: str, code: str) -> bool:
     """Whether the parameter's codes are implicitly of that system."""
     if parameter.types == {"boolean"}:
-        return system == "http://terminology.hl7.org/CodeSystem/special-values"
+        return system == _SPECIAL
     for branch in parameter.branches:
+        if branch.valueset is not None and system == _OPEN.get(branch.valueset):
+            return True
         content = registry.valueset(parameter.release, branch.valueset) if branch.valueset else None
         if content is not None and code in content.get(system, ()):
             return True
     return False
+
+
+def system_of(parameter: Parameter, code: str) -> str | None:
+    """The one system that a code of the parameter is of when none is written; None where that is not known."""
+    if not parameter.bare:
+        return None
+    bound = [branch.valueset for branch in parameter.branches if branch.valueset]
+    found = {_OPEN[each] for each in bound if each in _OPEN}
+    for each in bound:
+        content = registry.valueset(parameter.release, each) or {}
+        found |= {system for system, codes in content.items() if code in codes}
+    return found.pop() if len(found) == 1 else None
 
 
 def suffix(test: Token) -> str:
