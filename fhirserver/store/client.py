@@ -46,11 +46,14 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-async def connect(settings: Settings, uri: str) -> Store:
-    """Opens the store at `uri`; StartupError when it is unreachable, refuses us, or cannot do transactions."""
+async def connect(settings: Settings, uri: str, *listeners: CommandListener) -> Store:
+    """Opens the store at `uri`; StartupError when it is unreachable, refuses us, or cannot do transactions.
+
+    `listeners` are told of every command, which costs a read a tenth of its time.
+    """
     where = host_of(uri)
     try:
-        client = _open(settings.mongodb_driver, uri)
+        client = _open(settings.mongodb_driver, uri, *listeners)
     except (InvalidURI, ConfigurationError, ValueError) as error:
         raise StartupError(
             f"The MongoDB address of {where} is not understood ({type(error).__name__}): write "
