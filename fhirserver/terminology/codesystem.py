@@ -42,7 +42,7 @@ class CodeSystem:
     """`folded` codes compare without case. `meaning` is what the hierarchy means, None when that is not said.
 
     `supplements` is the canonical of the system that a supplement adds to. `defined` are the properties by code,
-    `roles` the codes of those that mean something to this server.
+    `roles` the codes of those that mean something to this server. `filters` are those that it has beside properties.
     """
 
     url: str
@@ -56,6 +56,7 @@ class CodeSystem:
     concepts: Mapping[str, Concept]
     defined: Mapping[str, Mapping[str, Any]]
     roles: Mapping[Role, frozenset[str]]
+    filters: frozenset[str]
     _exact: Mapping[str, str]
 
     @property
@@ -117,6 +118,7 @@ def compiled(resource: Resource) -> CodeSystem:
         concepts=concepts,
         defined=defined,
         roles=_roles(defined),
+        filters=frozenset(str(row.get("code")) for row in resource.get("filter", ())),
         _exact={code.casefold(): code for code in reversed(concepts)} if folded else {},
     )
     _join(made)

@@ -92,6 +92,9 @@ def _reader(system: CodeSystem, name: str) -> Callable[[Concept], list[str]]:
         return lambda each: ["true" if flag(each) else "false"]
     codes = {name} | {code for code, row in system.defined.items() if row.get("uri") == name}
     if not codes & system.defined.keys() and role is None and not _used(system, codes):
+        if name in system.filters:
+            said = f"What the filter '{name}' of '{named(system.url, system.version)}' selects is told in words alone."
+            raise Undecided("not-supported", said)
         raise Undecided(
             "invalid",
             f"A filter asks for the property '{name}', which '{named(system.url, system.version)}' does not define.",
