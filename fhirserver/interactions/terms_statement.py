@@ -58,8 +58,9 @@ def _systems(release: Release, stored: Sequence[Resource]) -> list[Resource]:
         by_url.setdefault(told["url"], []).append(told)
     found = []
     for url, versions in sorted(by_url.items()):
-        best = max(versions, key=standing)
-        numbers = list(dict.fromkeys(told["version"] for told in versions if "version" in told))
+        ordered = sorted(versions, key=standing, reverse=True)
+        best = ordered[0]
+        numbers = list(dict.fromkeys(told["version"] for told in ordered if "version" in told))
         row: Resource = {"uri": url}
         if numbers:
             row["version"] = [{"code": each, "isDefault": each == best.get("version")} for each in numbers]

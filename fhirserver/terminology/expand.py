@@ -112,22 +112,26 @@ def _wanted(contents: Contents, members: Members, ask: Ask) -> Iterator[Entry]:
         if (ask.active_only and entry.inactive) or (ask.only_for_ui and entry.abstract):
             continue
         if searched:
-            texts = [entry.code, *words.spellings(entry, _supplements(contents, entry, ask))]
+            texts = [entry.code, *words.spellings(entry, [*_own(entry, ask), *_others(contents, entry, ask)])]
             if not words.begins(searched, texts):
                 continue
         yield entry
 
 
-def _supplements(contents: Contents, entry: Entry, ask: Ask) -> Sequence[CodeSystem]:
-    """The supplements that are asked for, and where words of a language are, all to the system of a code."""
-    asked = [each for each in ask.supplements if parts(each.supplements or "")[0] == entry.url]
-    if entry.system is not None and (ask.language is not None or ask.designations):
-        asked += [each for each in contents.supplements(entry.system) if each not in asked]
-    return asked
+def _own(entry: Entry, ask: Ask) -> list[CodeSystem]:
+    """The supplements that are asked for, to the system of a code."""
+    return [each for each in ask.supplements if parts(each.supplements or "")[0] == entry.url]
+
+
+def _others(contents: Contents, entry: Entry, ask: Ask) -> list[CodeSystem]:
+    """The other supplements, where words of a language or a use are asked for."""
+    if entry.system is None or (ask.language is None and not ask.designations):
+        return []
+    return [each for each in contents.supplements(entry.system) if each not in ask.supplements]
 
 
 def _row(contents: Contents, entry: Entry, ask: Ask) -> Resource:
-    supplements = _supplements(contents, entry, ask)
+    own, others = _own(entry, ask), _others(contents, entry, ask)
     made: Resource = {"system": entry.url}
     if entry.abstract:
         made["abstract"] = True
@@ -136,14 +140,15 @@ def _row(contents: Contents, entry: Entry, ask: Ask) -> Resource:
     if entry.version:
         made["version"] = entry.version
     made["code"] = entry.code
-    shown = words.display(entry, ask.language, supplements)
+    shown = words.display(entry, ask.language, [*own, *others])
     if shown is not None:
         made["display"] = shown
     if ask.include_designations or ask.designations:
-        rows = [each for each in words.designations(entry, supplements) if _asked(each, ask)]
+        rows = [each for each in words.designations(entry, own) if not ask.designations or _asked(each, ask)]
+        rows += [each for each in words.designations(entry, others) if each not in rows and _asked(each, ask)]
         if rows:
             made["designation"] = rows
-    if ask.properties and (found := properties.in_expansion(entry, ask.properties, supplements)):
+    if ask.properties and (found := properties.in_expansion(entry, ask.properties, own)):
         made["property"] = found
     return made
 
@@ -151,7 +156,7 @@ def _row(contents: Contents, entry: Entry, ask: Ask) -> Resource:
 def _asked(designation: words.Designation, ask: Ask) -> bool:
     """Whether a designation is of a use or a language that is asked for."""
     if not ask.designations:
-        return True
+        return ask.language is not None and words.fits(ask.language, designation.get("language")) > 0
     use, language = designation.get("use") or {}, designation.get("language")
     for system, code in ask.designations:
         if system in (None, "urn:ietf:bcp:47") and words.fits(code, language):

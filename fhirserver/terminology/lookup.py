@@ -38,17 +38,22 @@ def parameters(
     definition = concept.row.get("definition")
     if isinstance(definition, str) and (not asked or "definition" in asked):
         found.append({"name": "definition", "valueString": definition})
-    tongues = [each.removeprefix("lang.") for each in asked if each.startswith("lang.")]
-    if not asked or "designation" in asked or tongues or language:
-        voices = speaking if language or tongues else supplements
-        rows = words.designations(entry, voices)
-        if asked and "designation" not in asked:
-            wanted = [*tongues, *([language] if language else [])]
-            rows = [row for row in rows if any(words.fits(each, row.get("language")) for each in wanted)]
-        found += [_designation(row) for row in rows]
+    tongues = [
+        *(each.removeprefix("lang.") for each in asked if each.startswith("lang.")),
+        *([language] if language else []),
+    ]
+    told = words.designations(entry, supplements)
+    rows = told if not asked or "designation" in asked else [row for row in told if _spoken(row, tongues)]
+    # Of a supplement that nobody asked for, the words of the languages that are asked for count.
+    rows += [row for row in words.designations(entry, speaking) if row not in rows and _spoken(row, tongues)]
+    found += [_designation(row) for row in rows]
     names = [each for each in asked if each not in _OWN and not each.startswith("lang.")] if asked else [properties.ALL]
     found += _properties(entry, names, supplements)
     return found
+
+
+def _spoken(row: Mapping[str, Any], tongues: Sequence[str]) -> bool:
+    return any(words.fits(each, row.get("language")) for each in tongues)
 
 
 def _designation(row: Mapping[str, Any]) -> Resource:

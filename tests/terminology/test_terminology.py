@@ -489,7 +489,7 @@ def test_every_official_example_is_expanded_or_refused_for_what_is_missing(relea
         # Some codes of R4's DICOM end in a blank.
         assert [issue for issue in validate(release, found) if not issue.expression[0].endswith(".code")] == []
     assert done > 300
-    assert missing <= {"not-found", "not-supported"}
+    assert missing <= {"not-found", "not-supported", "code-invalid"}
 
 
 def test_expansions_that_official_examples_carry_are_what_their_definitions_come_to() -> None:
