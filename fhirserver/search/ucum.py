@@ -16,7 +16,9 @@ from typing import Any
 
 from fhirserver.search import numbers
 
-SYSTEM = "http://unitsofmeasure.org"
+SYSTEMS = frozenset({"http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"})
+"""What the system of UCUM's codes is called."""
+
 LONGEST = 60
 """Characters of a code that is taken apart: the longest of the official examples has half of them."""
 
@@ -25,6 +27,10 @@ _DIGITS = 80
 """Digits of a factor; a code that needs more is no unit that anybody measures in."""
 
 _EXACT = Context(prec=400, Emin=-99999, Emax=99999, traps=[])
+_ROUNDED = Context(prec=34, Emin=-6143, Emax=6144, clamp=1, traps=[])
+
+_BOUNDLESS = 6_100
+"""Powers of ten above which a number stands for an open end."""
 
 _SYNONYMS = MappingProxyType({"[IU]": "[iU]"})
 
@@ -52,10 +58,15 @@ class Unit:
 
     def base(self, value: Decimal) -> Decimal:
         """A value in base units: exact where 34 digits can hold it, else rounded once. Open ends stay open."""
-        if value in (numbers.HIGHEST, numbers.LOWEST):
+        if value.adjusted() > _BOUNDLESS:
             return value
-        exact = _EXACT.multiply(_EXACT.add(value, self.shift), self.numerator)
-        return numbers.bounded(exact if self.denominator == 1 else _EXACT.divide(exact, self.denominator))
+        if self.shift:
+            value = _EXACT.add(value, self.shift)
+        if self.denominator == 1:
+            found = _ROUNDED.multiply(value, self.numerator)
+        else:
+            found = _ROUNDED.divide(_EXACT.multiply(value, self.numerator), self.denominator)
+        return found if found.is_finite() else numbers.bounded(found)
 
 
 @lru_cache(maxsize=2048)

@@ -20,6 +20,7 @@ from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink
 
 MODIFIERS = ()
+CODE = "near"
 DEFAULT_KM = 50
 """How far away is near, where a search does not say."""
 
@@ -38,7 +39,7 @@ Test = Near
 
 def searches(parameter: Parameter) -> bool:
     """Whether a parameter is one of places."""
-    return parameter.kind == "special" and parameter.code == "near"
+    return parameter.kind == "special" and parameter.code == CODE
 
 
 def parse(parameter: Parameter, modifier: str | None, value: str, given: str) -> Test:
