@@ -33,9 +33,15 @@ def normalise(text: str) -> str:
 
 
 def _normalised(text: str) -> str:
+    words = text.translate(_ASCII).split()
     if text.isascii():
-        return " ".join(text.translate(_ASCII).split())
-    plain = _bare(_bare(text).casefold())
+        return " ".join(words)
+    return " ".join(found for word in words if (found := word if word.isascii() else _folded(word)))
+
+
+@lru_cache(maxsize=8192)
+def _folded(word: str) -> str:
+    plain = _bare(_bare(word).casefold())
     # Folding may compose or leave marks of its own ('İ'): so that the result is a fixed point, marks go last.
     found: str = _OTHER.sub(" ", plain.translate(_STROKES))
     return found.strip()
