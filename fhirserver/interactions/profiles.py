@@ -1,8 +1,7 @@
 """Profiles that are stored here: finding them by canonical, and holding resources to those that they claim.
 
 https://hl7.org/fhir/R5/profiling.html#resources. What was compiled is kept until a definition is written, which every
-process of the server sees by one look-up: writes of definitions lock keys, and the count of their turns is the state of
-them all.
+process of the server sees by one look-up (interactions/definitions.py).
 """
 
 from __future__ import annotations
@@ -11,15 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
-from zlib import crc32
 
 from fhirserver import fhirjson
 from fhirserver.errors import Issue, Unprocessable
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions.apart import apart
+from fhirserver.interactions.definitions import defines
 from fhirserver.interactions.server import Server
+from fhirserver.interactions.terms import Known, contents, current
 from fhirserver.resources.profiles.library import Library
-from fhirserver.resources.profiles.needs import KINDS, Kind, Need, needs
+from fhirserver.resources.profiles.needs import needs
 from fhirserver.resources.profiles.slim import slim
 from fhirserver.resources.profiles.types import base_type, is_a, is_base
 from fhirserver.resources.registry import Release
@@ -27,10 +27,11 @@ from fhirserver.resources.validation import validate
 from fhirserver.search.kinds import uri
 from fhirserver.store.documents import Query, Version
 from fhirserver.store.store import Store
+from fhirserver.terminology.bindings import Bound
+from fhirserver.terminology.contents import Contents
+from fhirserver.terminology.needs import Need
 
-_LOCKS = tuple(f"definitions/{number}" for number in range(8))
-"""What the writes of definitions lock, one of them each: some may be written at the same time."""
-
+_TYPE = "StructureDefinition"
 _AT_ONCE = 200
 """Canonicals that one search asks for."""
 _DEEPEST = 40
@@ -39,28 +40,22 @@ _MOST = 10_000
 """Canonicals that are remembered; clients may claim any number of profiles."""
 
 
-def defines(type_: str) -> bool:
-    """Whether resources of this type are what profiles are made of."""
-    return type_ in KINDS
-
-
-def locks(names: Iterable[tuple[str, str]]) -> set[str]:
-    """What is to be locked to write or delete the resources of these types and ids."""
-    return {_LOCKS[crc32(id_.encode()) % len(_LOCKS)] for type_, id_ in names if defines(type_)}
-
-
-Numbered = tuple[Kind, str, int]
-"""Type, id and version."""
-
-
 @dataclass(slots=True)
 class Definitions:
-    """What is known of the stored definitions at one count of turns: those `asked` for are the `versions`."""
+    """What is known of the stored profiles at one count of turns: those `asked` for are the `versions`.
+
+    `terms` are the value sets and code systems that their bindings name.
+    """
 
     turns: int
+    terms: Known
     library: Library
-    asked: set[Need] = field(default_factory=set)
-    versions: set[Numbered] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    versions: set[tuple[str, int]] = field(default_factory=set)
+
+
+def _nothing(release: Release, terms: Known) -> Definitions:
+    return Definitions(terms.turns, terms, Library(release, valuesets=Bound(terms.contents)))
 
 
 @dataclass(slots=True)
@@ -69,6 +64,10 @@ class Beside:
 
     resources: tuple[Resource, ...]
     known: Definitions | None = None
+
+    def of(self, type_: str) -> list[Resource]:
+        """Those of a type."""
+        return [each for each in self.resources if each["resourceType"] == type_]
 
 
 def beside(release: Release, resources: Iterable[Resource]) -> Beside | None:
@@ -105,24 +104,25 @@ _KNOWN: WeakKeyDictionary[Store, dict[Release, Definitions]] = WeakKeyDictionary
 
 async def library(server: Server, canonicals: Iterable[str], beside: Beside | None = None) -> Library:
     """A library that has the profiles of these canonicals, as far as they are stored, and all that they refer to."""
-    wanted: set[Need] = {("StructureDefinition", canonical.partition("|")[0]) for canonical in canonicals}
+    wanted = {canonical.partition("|")[0] for canonical in canonicals}
     known = await _definitions(server, beside)
     for _ in range(_DEEPEST):
         missing = wanted - known.asked
         if not missing:
             break
         found = []
-        for kind, urls in _chunks(missing):
-            for version in await _find(server, kind, urls):
+        for urls in _chunks(missing):
+            for version in await _find(server, urls):
                 found.append(slim(fhirjson.loads(version.body)))
-                known.versions.add((kind, version.id, version.version))
+                known.versions.add((version.id, version.version))
         if beside is not None:
-            found += [slim(each) for each in beside.resources if (each["resourceType"], each.get("url")) in missing]
+            found += [slim(each) for each in beside.of("StructureDefinition") if each.get("url") in missing]
+        refers = {need for each in found for need in needs(server.release, each)}
+        named: list[Need] = [("ValueSet", canonical) for kind, canonical in refers if kind == "ValueSet"]
+        await contents(server, named, known=known.terms)
         known.library.add(found)
         known.asked |= missing
-        wanted = {
-            (kind, canonical.partition("|")[0]) for each in found for kind, canonical in needs(server.release, each)
-        }
+        wanted = {canonical.partition("|")[0] for kind, canonical in refers if kind == "StructureDefinition"}
     return known.library
 
 
@@ -130,46 +130,45 @@ async def _definitions(server: Server, beside: Beside | None) -> Definitions:
     """What is known so far; for a Bundle with definitions of its own, what is known in that Bundle alone."""
     if beside is not None:
         if beside.known is None:
-            beside.known = Definitions(0, Library(server.release))
+            own = (*beside.of("ValueSet"), *beside.of("CodeSystem"))
+            beside.known = _nothing(server.release, Known(0, Contents(server.release), beside=own))
         return beside.known
-    turns = await server.store.turns(_LOCKS)
+    terms = await current(server)
     releases = _KNOWN.setdefault(server.store, {})
     known = releases.get(server.release)
-    if known is not None and known.turns != turns and await _unchanged(server, known):
-        known.turns = turns
-    if known is None or known.turns != turns or len(known.asked) > _MOST:
-        known = releases[server.release] = Definitions(turns, Library(server.release))
+    if known is not None and known.turns != terms.turns and await _unchanged(server, known):
+        known.turns = terms.turns
+    if known is None or known.terms is not terms or known.turns != terms.turns or len(known.asked) > _MOST:
+        known = releases[server.release] = _nothing(server.release, terms)
     return known
 
 
 async def _unchanged(server: Server, known: Definitions) -> bool:
-    """Whether what was written since concerns none of the definitions that are known."""
-    there: set[Numbered] = set()
-    for kind, urls in _chunks(known.asked):
-        rows = await server.store.numbers(kind, _of(server.release, urls), _MOST)
-        there |= {(kind, id_, version) for id_, version in rows}
+    """Whether what was written since concerns none of the profiles that are known."""
+    there: set[tuple[str, int]] = set()
+    for urls in _chunks(known.asked):
+        there |= set(await server.store.numbers(_TYPE, _of(server.release, urls), _MOST))
     return there == known.versions
 
 
-def _chunks(wanted: Iterable[Need]) -> Iterator[tuple[Kind, list[str]]]:
-    """Canonicals of one kind that one search asks for."""
-    for kind in KINDS:
-        urls = sorted(canonical for each, canonical in wanted if each == kind)
-        for start in range(0, len(urls), _AT_ONCE):
-            yield kind, urls[start : start + _AT_ONCE]
+def _chunks(wanted: Iterable[str]) -> Iterator[list[str]]:
+    """Canonicals that one search asks for."""
+    urls = sorted(wanted)
+    for start in range(0, len(urls), _AT_ONCE):
+        yield urls[start : start + _AT_ONCE]
 
 
 def _of(release: Release, urls: Sequence[str]) -> dict[str, Any]:
-    """The filter of the definitions of these canonicals, in whatever version."""
+    """The filter of the profiles of these canonicals, in whatever version."""
     return {**uri.to_mongo("url", uri.Uri(tuple(urls))), "rel": release}
 
 
-async def _find(server: Server, kind: Kind, urls: Sequence[str]) -> list[Version]:
-    """The stored definitions of these canonicals, the last written last."""
+async def _find(server: Server, urls: Sequence[str]) -> list[Version]:
+    """The stored profiles of these canonicals, the last written last."""
     query = Query(_of(server.release, urls), (("at", 1),), _AT_ONCE)
     found: list[Version] = []
     while True:
-        page = await server.store.find(kind, query)
+        page = await server.store.find(_TYPE, query)
         found += page.items
         if not page.more:
             return found

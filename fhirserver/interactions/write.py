@@ -13,7 +13,7 @@ import uuid_utils
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Issue
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import enrol, integrity, profiles
+from fhirserver.interactions import definitions, enrol, integrity, profiles
 from fhirserver.interactions.apart import apart
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type
@@ -157,7 +157,7 @@ def governed(operation: Operation) -> bool:
 
 def watched(server: Server, operation: Operation) -> bool:
     """Whether an operation needs a transaction, for rules or for references to see all it touches."""
-    if governed(operation) or profiles.defines(operation.type):
+    if governed(operation) or definitions.defines(operation.type):
         return True
     if isinstance(operation, Put):
         return integrity.watches_writes(server.settings, operation.type)
@@ -179,8 +179,8 @@ def _open_locks(server: Server, operations: Sequence[Operation]) -> list[str]:
     """Keys that the operations themselves name: of references, and of definitions."""
     removed = [(operation.type, operation.id) for operation in operations if isinstance(operation, Remove)]
     written = [operation.resource for operation in operations if isinstance(operation, Put)]
-    definitions = profiles.locks((operation.type, operation.id) for operation in operations)
-    return [*definitions, *integrity.locks(server, removed, written)]
+    defined = definitions.locks((operation.type, operation.id) for operation in operations)
+    return [*defined, *integrity.locks(server, removed, written)]
 
 
 async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], locked: Sequence[str]) -> list[Outcome]:

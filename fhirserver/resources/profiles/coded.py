@@ -6,20 +6,19 @@ nothing follows for an instance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from fhirserver.errors import Severity
 from fhirserver.resources.bindings import binding
 from fhirserver.resources.findings import Finding, Findings, shown
-from fhirserver.resources.profiles.codes import Codes
+from fhirserver.resources.profiles.codes import Codes, Find
 from fhirserver.resources.profiles.run import Check, Item, Note, Notes, Run
 from fhirserver.resources.profiles.snapshot import Node
 from fhirserver.resources.registry import Release, valueset
 
 MAXIMUM = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 Strength = Literal["required", "extensible"]
-Find = Callable[[str], Codes | None]
 
 
 def bindings(release: Release, node: Node, own: str | None, find: Find, notes: Notes) -> list[Check]:
@@ -35,8 +34,8 @@ def bindings(release: Release, node: Node, own: str | None, find: Find, notes: N
         if found is not None:
             checks.append(_bound(url, found, strength))
             if found.open:
-                why = "; ".join(sorted(set(found.reasons)))
-                notes.append(Note(node.path, f"Whether a code is in '{url}' cannot always be told: {why}."))
+                why = " ".join(sorted(set(found.reasons)))
+                notes.append(Note(node.path, f"Whether a code is in '{url}' cannot always be told: {why}"))
         elif strength == "required":
             checks += _by_syntax(release, node, url, notes)
         else:

@@ -1,19 +1,20 @@
-"""The profiles, value sets and code systems that are loaded, found by canonical, compiled when first asked for.
+"""The profiles that are loaded, found by canonical, compiled when first asked for.
 
 https://hl7.org/fhir/R5/references.html#canonical
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fhirserver.fhirjson import Resource
 from fhirserver.resources import fhirpath
+from fhirserver.resources.canonicals import parts, rank
 from fhirserver.resources.fhirpath import HOST, Host
 from fhirserver.resources.findings import Findings
-from fhirserver.resources.profiles.codes import Terms
+from fhirserver.resources.profiles import codes
+from fhirserver.resources.profiles.codes import Find
 from fhirserver.resources.profiles.compile import Compiler
 from fhirserver.resources.profiles.profile import Profile
 from fhirserver.resources.profiles.run import Item, Note, Notes, Run
@@ -34,38 +35,41 @@ _OWN: tuple[Resource, ...] = tuple(
 
 
 class Library:
-    """What profiles may refer to; later resources of one url and version stand for earlier ones."""
+    """What profiles may refer to; later resources of one url and version stand for earlier ones.
 
-    def __init__(self, release: Release, resources: Iterable[Resource] = ()) -> None:
+    `valuesets` gives the codes of those that are loaded.
+    """
+
+    def __init__(self, release: Release, resources: Iterable[Resource] = (), valuesets: Find = codes.none) -> None:
         self.release = release
-        self._by_url: dict[tuple[str, str], dict[str, Resource]] = {}
+        self._by_url: dict[str, dict[str, Resource]] = {}
         self._profiles: dict[str, Profile | None] = {}
         self._trees: dict[str, _Tree | None] = {}
-        self._terms = Terms(lambda url: self.find("ValueSet", url), lambda url: self.find("CodeSystem", url))
+        self._valuesets = valuesets
         self._host = Host(self._member, self._conforms)
         self.add((*_OWN, *resources))
 
     def add(self, resources: Iterable[Resource]) -> None:
-        """Takes more definitions; those that refer to them must not have been compiled yet."""
+        """Takes more StructureDefinitions; those that refer to them must not have been compiled yet."""
         for resource in resources:
             url, version = resource.get("url"), resource.get("version")
             if isinstance(url, str):
-                name, key = (resource["resourceType"], url), version if isinstance(version, str) else ""
+                key = version if isinstance(version, str) else ""
                 # A new table each time: another thread may be looking at the old one.
-                self._by_url[name] = {**self._by_url.get(name, {}), key: resource}
+                self._by_url[url] = {**self._by_url.get(url, {}), key: resource}
 
-    def find(self, type_: str, canonical: str) -> Resource | None:
-        """The resource of a canonical: of that version if it names one, else of the newest."""
-        url, _, version = canonical.partition("|")
-        versions = self._by_url.get((type_, url))
+    def find(self, canonical: str) -> Resource | None:
+        """The definition of a canonical: of that version if it names one, else of the newest."""
+        url, version = parts(canonical)
+        versions = self._by_url.get(url)
         if not versions:
             return None
-        return versions.get(version) if version else versions[max(versions, key=_rank)]
+        return versions.get(version) if version else versions[max(versions, key=rank)]
 
     def profile(self, canonical: str) -> Profile | None:
         """The compiled profile; None when it is not loaded."""
         if canonical not in self._profiles:
-            definition = self.find("StructureDefinition", canonical)
+            definition = self.find(canonical)
             self._profiles[canonical] = self._made(canonical, definition) if definition else None
         return self._profiles[canonical]
 
@@ -87,14 +91,14 @@ class Library:
         if found is None:
             return Profile(self.release, named, type_, None, (Note(type_, "It has no snapshot: load it with one."),))
         # A profile that refers to itself finds itself by its name when it is used.
-        compiler = Compiler(self.release, self._later, self._root, self._terms.codes)
+        compiler = Compiler(self.release, self._later, self._root, self._valuesets)
         check = compiler.compile(found.root, type_)
         notes = tuple(dict.fromkeys([*found.notes, *compiler.notes]))
         return Profile(self.release, named, type_, check, notes, self._host)
 
     def _member(self, release: Release, url: str, code: str, system: str | None) -> bool | None:
         """memberOf() of an expression: value sets that are loaded, then those of the specification."""
-        found = self._terms.codes(url)
+        found = self._valuesets(url)
         return HOST.member(release, url, code, system) if found is None else found.has(system, code)
 
     def _conforms(self, release: Release, url: str, item: fhirpath.Node) -> bool | None:
@@ -109,7 +113,7 @@ class Library:
 
     def _tree(self, canonical: str) -> _Tree | None:
         if canonical not in self._trees:
-            definition = self.find("StructureDefinition", canonical)
+            definition = self.find(canonical)
             notes: Notes = []
             root = tree(self.release, definition, notes) if definition else None
             made = _Tree(root, _type(definition), tuple(notes)) if root and definition else None
@@ -121,7 +125,7 @@ class Library:
         return None if found is None else (found.root, found.type)
 
     def _later(self, canonical: str) -> Later | None:
-        definition = self.find("StructureDefinition", canonical)
+        definition = self.find(canonical)
         return None if definition is None else Later(self, canonical, _type(definition))
 
 
@@ -148,10 +152,3 @@ class Later:
 
 def _type(definition: Resource) -> str:
     return str(definition.get("type", "")).removeprefix(HL7)
-
-
-def _rank(version: str) -> tuple[tuple[bool, int, str], ...]:
-    """Orders versions: 4.0.10 comes after 4.0.9, 5.0.0 after 5.0.0-ballot."""
-    parts = re.split(r"[.+_-]", version)
-    ranked = [(part.isdecimal(), int(part) if part.isdecimal() and len(part) < 20 else 0, part) for part in parts]
-    return (*ranked, (True, -1, ""))

@@ -1,6 +1,6 @@
 """What a definition refers to, so that it can be looked up before it is compiled.
 
-https://hl7.org/fhir/R5/elementdefinition.html, https://hl7.org/fhir/R5/valueset.html
+https://hl7.org/fhir/R5/elementdefinition.html
 """
 
 from __future__ import annotations
@@ -14,23 +14,15 @@ from fhirserver.resources.profiles.snapshot import elements
 from fhirserver.resources.profiles.types import is_base
 from fhirserver.resources.registry import Release
 
-Kind = Literal["StructureDefinition", "ValueSet", "CodeSystem"]
-KINDS: tuple[Kind, ...] = ("StructureDefinition", "ValueSet", "CodeSystem")
-"""The types that profiles are made of."""
+Kind = Literal["StructureDefinition", "ValueSet"]
 
 Need = tuple[Kind, str]
 """A type and a canonical, with |version or without."""
 
 
 def needs(release: Release, definition: Resource) -> frozenset[Need]:
-    """The profiles, value sets and code systems that a StructureDefinition or ValueSet names."""
-    match definition["resourceType"]:
-        case "StructureDefinition":
-            return frozenset(_of_profile(release, definition))
-        case "ValueSet":
-            return frozenset(_of_valueset(definition))
-        case _:
-            return frozenset()
+    """The profiles and value sets that a StructureDefinition names."""
+    return frozenset(_of_profile(release, definition))
 
 
 def _of_profile(release: Release, definition: Resource) -> Iterator[Need]:
@@ -55,16 +47,3 @@ def _of_binding(binding: Mapping[str, Any]) -> Iterator[Need]:
     for canonical in named:
         if isinstance(canonical, str):
             yield "ValueSet", canonical
-
-
-def _of_valueset(definition: Resource) -> Iterator[Need]:
-    compose = definition.get("compose")
-    if not isinstance(compose, dict):
-        return
-    for row in (*compose.get("include", ()), *compose.get("exclude", ())):
-        for canonical in row.get("valueSet", ()):
-            if isinstance(canonical, str):
-                yield "ValueSet", canonical
-        system, version = row.get("system"), row.get("version")
-        if isinstance(system, str) and not row.get("filter"):
-            yield "CodeSystem", f"{system}|{version}" if isinstance(version, str) else system
