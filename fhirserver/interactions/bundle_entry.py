@@ -11,6 +11,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import FhirError, Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions.conditional import Criteria
+from fhirserver.interactions.search_across import Where
 from fhirserver.patch.formats import Change
 from fhirserver.store.documents import Expected
 
@@ -53,7 +54,7 @@ class Ask:
 class Look:
     """A read taken apart: of one resource, of a version of it, a search of its type, or a history.
 
-    Without a type it is the history of everything.
+    Without a type it is the history of everything; `across` is what a search over several types is over.
     """
 
     at: int
@@ -62,6 +63,7 @@ class Look:
     version: str | None = None
     query: str = ""
     history: bool = False
+    across: Where | None = None
     bodies: bool = True
     none_match: str | None = None
     modified_since: str | None = None

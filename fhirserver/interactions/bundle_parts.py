@@ -15,6 +15,7 @@ from fhirserver.fhirjson import Resource
 from fhirserver.interactions import write
 from fhirserver.interactions.bundle_entry import Ask, Invoke, Look, Part, inside, place
 from fhirserver.interactions.conditional import Criteria, precondition
+from fhirserver.interactions.search_across import Where, within
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.patch.formats import from_resource
 
@@ -85,7 +86,9 @@ def part(server: Server, at: int, entry: Any) -> Part:
 def _part(server: Server, at: int, request: Mapping[str, Any], resource: Resource | None, full_url: str | None) -> Part:
     where = place(at)
     method, url = request["method"], request["url"]
-    parts = urlsplit(url.removeprefix(server.base + "/"))
+    own = url.removeprefix(server.base)
+    # Of the base itself only its query is left, of what lies under it the path without the slash.
+    parts = urlsplit(own.removeprefix("/") if own[:1] in ("", "/", "?") and own != url else url)
     if parts.scheme or parts.netloc:
         raise BadRequest(
             f"The url '{url[:200]}' is not of this server: write it relative to {server.base}.",
@@ -98,10 +101,12 @@ def _part(server: Server, at: int, request: Mapping[str, Any], resource: Resourc
             known_type(server, type_)
         return Invoke(at, method, segments[-1][1:], type_, id_, parts.query, resource)
     _fits(method, resource, where)
-    if segments != ["_history"]:
-        known_type(server, segments[0] if segments else "")
+    if segments and segments != ["_history"]:
+        known_type(server, segments[0])
     if method in ("GET", "HEAD"):
-        return _look(at, request, segments, parts.query)
+        return _look(server, at, request, segments, parts.query)
+    if not segments:
+        raise _strange(at, request)
     return _write(server, at, request, segments, parts.query, resource, full_url)
 
 
@@ -114,7 +119,7 @@ def _fits(method: str, resource: Resource | None, where: str) -> None:
         raise BadRequest(f"A {method} takes no resource.", expression=f"{where}.resource")
 
 
-def _look(at: int, request: Mapping[str, Any], segments: list[str], query: str) -> Look:
+def _look(server: Server, at: int, request: Mapping[str, Any], segments: list[str], query: str) -> Look:
     look = Look(
         at,
         None,
@@ -124,6 +129,8 @@ def _look(at: int, request: Mapping[str, Any], segments: list[str], query: str) 
         modified_since=request.get("ifModifiedSince"),
     )
     match segments:
+        case []:
+            return replace(look, across=Where())
         case ["_history"]:
             return replace(look, history=True)
         case [type_]:
@@ -134,6 +141,8 @@ def _look(at: int, request: Mapping[str, Any], segments: list[str], query: str) 
             return replace(look, type=type_, id=id_)
         case [type_, id_, "_history"]:
             return replace(look, type=type_, id=id_, history=True)
+        case [type_, id_, inner] if not inner.startswith("_"):
+            return replace(look, across=within(server, type_, id_, inner))
         case [type_, id_, "_history", version]:
             return replace(look, type=type_, id=id_, version=version)
     raise _strange(at, request)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, FhirError
-from fhirserver.interactions import search
+from fhirserver.interactions import search, search_across
 from fhirserver.interactions.bundle_entry import Look, Part, inside
 from fhirserver.interactions.conditional import precondition
 from fhirserver.interactions.history import history
@@ -26,7 +26,9 @@ from fhirserver.store.documents import Among, Version
 async def look(server: Server, asked: Look, within: Reader | None = None) -> render.Entry:
     """The response entry of a read; HEAD leaves the resource out, and what the client has already is a 304."""
     params = search.query_params(asked.query)
-    if asked.history:
+    if asked.across is not None:
+        body = await search_across.searchset(server, asked.across, params, strict=False, reader=within)
+    elif asked.history:
         body = await history(server, params, asked.type, asked.id, strict=False, within=within)
     elif asked.type is not None and asked.id is None:
         body = await search.searchset(server, asked.type, params, strict=False, within=within)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Literal, get_args
 
@@ -19,10 +19,20 @@ from fhirserver.interactions.operations import OPERATIONS
 from fhirserver.interactions.server import Server
 from fhirserver.patch.formats import MEDIA_TYPES
 from fhirserver.patch.guard import UNPATCHED
-from fhirserver.resources.registry import VERSIONS, Release, resource_types, structure
+from fhirserver.resources.registry import (
+    VERSIONS,
+    Release,
+    SearchParameter,
+    compartments,
+    resource_types,
+    search_parameters,
+    structure,
+)
+from fhirserver.search.added import now, waiting
 from fhirserver.search.kinds import composite
 from fhirserver.search.kinds.reference import targets
 from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.several import plainest
 
 Mode = Literal["full", "normative", "terminology"]
 MODES: Mapping[str, Mode] = {mode: mode for mode in get_args(Mode)}
@@ -39,7 +49,9 @@ OF_A_TYPE = (
     "create",
     "search-type",
 )
-OF_ALL = ("transaction", "batch", "history-system")
+OF_ALL = ("transaction", "batch", "search-system", "history-system")
+BY_MEANING = ("_filter", "_has", "_in", "_list")
+"""Search parameters that are no values of the resource itself."""
 _NORMATIVE = frozenset(
     {
         "Binary",
@@ -61,6 +73,9 @@ _SECURITY = "There is no login: whoever reaches this address may read and write.
 _STARTED = fhirjson.today()
 
 
+Usable = tuple[tuple[str, SearchParameter], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Base:
     """All that the statement depends on: a base of the server, and the settings that change what it does."""
@@ -69,12 +84,23 @@ class _Base:
     url: str
     conditional_delete: str
     enforced: frozenset[str]
+    added: Usable
 
 
 def _base(server: Server) -> _Base:
     types = resource_types(server.release)
     enforced = frozenset(type_ for type_ in types if integrity.watches_writes(server.settings, type_))
-    return _Base(server.release, server.base, server.settings.conditional_delete, enforced)
+    return _Base(server.release, server.base, server.settings.conditional_delete, enforced, usable(server.release))
+
+
+def usable(release: Release) -> Usable:
+    """The search parameters that were added and can be searched by, with the types that have them."""
+    return tuple(
+        (type_, each)
+        for (own, type_), more in sorted(now().by_type.items())
+        for each in more.definitions
+        if own == release and each.code not in waiting(release, type_)
+    )
 
 
 async def published(server: Server, mode: Mode) -> tuple[bytes, str]:
@@ -138,7 +164,12 @@ def _statement(base: _Base) -> Resource:
                 "security": {"cors": True, "description": _SECURITY},
                 "resource": [_resource(base, type_) for type_ in types],
                 "interaction": [{"code": code} for code in OF_ALL],
+                "searchParam": _of_every_type(base.release),
                 "operation": _operations(base, ("system",)),
+                "compartment": [
+                    f"http://hl7.org/fhir/CompartmentDefinition/{name[0].lower()}{name[1:]}"
+                    for name in sorted(compartments(base.release))
+                ],
             }
         ],
     }
@@ -162,8 +193,8 @@ def _resource(base: _Base, type_: str) -> dict[str, Any]:
         "conditionalDelete": base.conditional_delete,
         "referencePolicy": ["literal", "logical", *(["enforced"] if type_ in base.enforced else [])],
         "searchInclude": ["*", f"{type_}:*", *(f"{type_}:{each.code}" for each in known if _leads(each))],
-        "searchRevInclude": list(_referring(release).get(type_, ())),
-        "searchParam": [{"name": each.code, "definition": each.definition.url, "type": each.kind} for each in known],
+        "searchRevInclude": ["*", *_referring(release, base.added).get(type_, ())],
+        "searchParam": [*(_row(each.definition) for each in known), *_by_meaning(release, type_)],
         "operation": _operations(base, ("type", "instance"), type_),
     }
     # R4 has no place to say what becomes of a conditional patch.
@@ -171,10 +202,26 @@ def _resource(base: _Base, type_: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value != [] and shape and name in shape.elements}
 
 
-@cache
+def _row(definition: SearchParameter) -> dict[str, str]:
+    return {"name": definition.code, "definition": definition.url, "type": definition.kind}
+
+
+def _by_meaning(release: Release, type_: str, codes: Iterable[str] = BY_MEANING) -> list[dict[str, str]]:
+    known = search_parameters(release, type_)
+    return [_row(known[code]) for code in codes if code in known]
+
+
+def _of_every_type(release: Release) -> list[dict[str, str]]:
+    """The search parameters of a search over all types."""
+    type_ = plainest(release)
+    own = [_row(each.definition) for each in searchable(release, type_).values()]
+    return [*own, *_by_meaning(release, type_, (*BY_MEANING, "_type"))]
+
+
 def searchable(release: Release, type_: str) -> Mapping[str, Parameter]:
     """The search parameters of a type that a search takes."""
-    return {code: each for code, each in parameters(release, type_).items() if code != "_in" and _supported(each)}
+    without = {"_in", *waiting(release, type_)}
+    return {code: each for code, each in parameters(release, type_).items() if code not in without and _supported(each)}
 
 
 def _supported(parameter: Parameter) -> bool:
@@ -186,8 +233,8 @@ def _leads(parameter: Parameter) -> bool:
     return parameter.kind == "reference" and parameter.code != "_profile"
 
 
-@cache
-def _referring(release: Release) -> Mapping[str, list[str]]:
+@lru_cache(32)
+def _referring(release: Release, _added: Usable) -> Mapping[str, list[str]]:
     """Type → Source:parameter of what may refer to it."""
     found: dict[str, list[str]] = {}
     for source in sorted(resource_types(release)):

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from fhirserver.fhirjson import Resource
-from fhirserver.store import changes, following, labels, members, reads, searches, timeline, walks
+from fhirserver.store import changes, following, labels, members, merging, reads, searches, timeline, walks
 from fhirserver.store.changes import Ask, Changes
 from fhirserver.store.context import Context
 from fhirserver.store.documents import Page, Query, Version, stored_of
 from fhirserver.store.marks import WHOLE, Window
+from fhirserver.store.merging import Key, Met, Place
 from fhirserver.store.parameters import Parameters
 from fhirserver.store.timeline import Extent
 from fhirserver.store.walks import Step, Stretch
@@ -111,6 +112,12 @@ class Operations:
     async def steps(self, stretches: Sequence[Stretch], limit: int) -> list[Step]:
         """The next `limit` resources of a walk, stretch after stretch and by id, in one round trip."""
         return await walks.steps(self._ctx, stretches, limit)
+
+    async def merged(
+        self, stretches: Sequence[Stretch], keys: Sequence[Key], after: Place | None, limit: int
+    ) -> list[Met]:
+        """The next `limit` resources of several types in one order, in one round trip; TooCostly as `find`."""
+        return await merging.merged(self._ctx, stretches, keys, after, limit)
 
     async def met(self, steps: Sequence[Step]) -> list[Version]:
         """The versions that a walk met."""

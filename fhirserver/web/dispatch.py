@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fhirserver.errors import MethodNotAllowed, NotFound
 from fhirserver.interactions import operations
 from fhirserver.interactions.operation import Call
-from fhirserver.resources.registry import Release, resource_types
+from fhirserver.resources.registry import Release, compartments, resource_types
 from fhirserver.web.routes import ROUTES, Handler
 
 Segments = tuple[str, ...]
@@ -81,8 +81,7 @@ def allowed(path: str, release: Release) -> str:
     if "operation" in place:
         # The table has every method for an operation, which says itself what it takes.
         methods = _of_operation(release, place)
-    type_ = place.get("type")
-    if type_ is not None and type_ not in resource_types(release):
+    if not _known(release, place):
         methods = set()
     if not methods:
         raise NotFound(
@@ -91,6 +90,15 @@ def allowed(path: str, release: Release) -> str:
             code="not-supported" if "$" in path else None,
         )
     return ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+
+
+def _known(release: Release, place: Mapping[str | None, str]) -> bool:
+    """Whether the types that an address names are there; of a compartment, whether it may hold such."""
+    type_, compartment = place.get("type"), place.get("compartment")
+    if compartment is not None:
+        held = compartments(release).get(compartment, {})
+        return bool(held) if type_ in (None, "*") else type_ in held
+    return type_ is None or type_ in resource_types(release)
 
 
 def _of_operation(release: Release, place: Mapping[str | None, str]) -> set[str]:

@@ -5,6 +5,7 @@ An explanation tells how much is stored and how, and runs the search twice: it i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
 
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from fhirserver.interactions import explain
 from fhirserver.interactions.explain import Search
 from fhirserver.interactions.paging import Params
 from fhirserver.interactions.server import Server
+from fhirserver.search.parse import SearchRequest
 from fhirserver.web import negotiation
 
 PARAMETER = "_explain"
@@ -44,10 +46,9 @@ def rest(params: Params) -> list[tuple[str, str]]:
     return [pair for pair in params if pair[0] != PARAMETER]
 
 
-async def explained(server: Server, type_: str, params: Params, *, strict: bool, search: Search) -> bytes:
-    """The Bundle of a search on a type, with its explanation."""
-    request = explain.understood(server, type_, params, strict=strict)
-    return explain.answered(await explain.explained(server, [request], search))
+async def explained(server: Server, requests: Sequence[SearchRequest], search: Search) -> bytes:
+    """The Bundle of a search with its explanation; `requests` are the search as understood, one for each type."""
+    return explain.answered(await explain.explained(server, requests, search))
 
 
 def _allowed(request: Request, server: Server) -> bool:

@@ -15,13 +15,12 @@ from fhirserver.errors import NotSupported
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, conditional_write, operations, search, write
 from fhirserver.interactions.operation import Call
-from fhirserver.interactions.paging import Params
 from fhirserver.interactions.parts import part_of
 from fhirserver.interactions.read import read as read_current
 from fhirserver.interactions.read import vread as read_version
 from fhirserver.interactions.server import Server
 from fhirserver.store.documents import Version
-from fhirserver.web import binaries, bodies, explaining, negotiation
+from fhirserver.web import binaries, bodies, negotiation, searching
 from fhirserver.web.history import history
 from fhirserver.web.metadata import metadata
 from fhirserver.web.patching import patch, patch_matching
@@ -51,31 +50,6 @@ async def _shown(request: Request, server: Server, version: Version) -> Response
     if known is None and version.type == "Binary":
         known = await binaries.native(request, version, server.base)
     return known or resource(request, part, server.base)
-
-
-async def search_type(request: Request, server: Server) -> Response:
-    """search by GET."""
-    return await _searched(request, server, search.query_params(_query(request)))
-
-
-async def search_post(request: Request, server: Server) -> Response:
-    """search by POST: parameters of the URL and of the form together."""
-    form = await bodies.form(request, server.settings.max_body_mb)
-    fields = search.query_params(form)
-    negotiation.accept(request, server.release, fields)
-    return await _searched(request, server, [*search.query_params(_query(request)), *fields])
-
-
-async def _searched(request: Request, server: Server, params: Params) -> Response:
-    """The answer to a search on a type, explained to who may ask that."""
-    type_, strict = request.path_params["type"], negotiation.preferences(request).strict
-    if explaining.wanted(request, server, params):
-        own = explaining.rest(params)
-        body = await explaining.explained(
-            server, type_, own, strict=strict, search=lambda at: search.searchset(at, type_, own, strict=strict)
-        )
-        return fhir(request, body, headers=explaining.APPLIED)
-    return fhir(request, await search.searchset(server, type_, explaining.rest(params), strict=strict))
 
 
 async def create(request: Request, server: Server) -> Response:
@@ -151,16 +125,21 @@ async def operation(request: Request, server: Server) -> Response:
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/metadata", metadata),
     ("GET", "/_history", history),
+    ("POST", "/_search", searching.search_system_post),
+    ("GET", "/", searching.search_system),
     ("POST", "/", batch),
-    ("POST", "/{type}/_search", search_post),
+    ("POST", "/{type}/_search", searching.search_post),
     ("GET", "/{type}/_history", history),
-    ("GET", "/{type}", search_type),
+    ("GET", "/{type}", searching.search_type),
     ("POST", "/{type}", create),
     ("PUT", "/{type}", update_matching),
     ("PATCH", "/{type}", patch_matching),
     ("DELETE", "/{type}", delete_matching),
     ("GET", "/{type}/{id}/_history/{version}", vread),
     ("GET", "/{type}/{id}/_history", history),
+    ("POST", "/{compartment}/{id}/{type}/_search", searching.search_compartment_post),
+    ("POST", "/{compartment}/{id}/_search", searching.search_all_compartment_post),
+    ("GET", "/{compartment}/{id}/{type}", searching.search_compartment),
     ("GET", "/{type}/{id}", read),
     ("PUT", "/{type}/{id}", update),
     ("PATCH", "/{type}/{id}", patch),

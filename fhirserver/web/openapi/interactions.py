@@ -42,6 +42,21 @@ DESCRIBED: Mapping[str, Interaction] = MappingProxyType(
         "history": Interaction("History of {what}", (200,), "Bundle", query=_VERSIONS, headers=("Prefer",)),
         "search_type": Interaction("Search {all}", (200,), "Bundle", None, _RESULTS, ("Prefer",), True),
         "search_post": Interaction("Search {all} by a form", (200,), "Bundle", "form", (), ("Prefer",), True),
+        "search_system": Interaction(
+            "Search all types, or some", (200,), "Bundle", None, (*_RESULTS, "_type"), ("Prefer",), True
+        ),
+        "search_system_post": Interaction(
+            "Search all types, or some, by a form", (200,), "Bundle", "form", ("_type",), ("Prefer",), True
+        ),
+        "search_compartment": Interaction(
+            "Search {all} of a compartment", (200,), "Bundle", None, (*_RESULTS, "_type"), ("Prefer",), True
+        ),
+        "search_compartment_post": Interaction(
+            "Search {all} of a compartment by a form", (200,), "Bundle", "form", (), ("Prefer",), True
+        ),
+        "search_all_compartment_post": Interaction(
+            "Search all of a compartment by a form", (200,), "Bundle", "form", ("_type",), ("Prefer",), True
+        ),
         "create": Interaction("Create {a}", (200, 201), "written", "resource", headers=("If-None-Exist", "Prefer")),
         "update": Interaction("Update {a}, or create it under this id", (200, 201), "written", "resource", (), _WRITE),
         "update_matching": Interaction(

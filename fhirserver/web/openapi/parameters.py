@@ -50,6 +50,7 @@ QUERY: Mapping[str, Schema] = MappingProxyType(
             _query("_total", "Whether to count all matches.", {"enum": ["none", "estimate", "accurate"]}),
             _many("_include", "Type:parameter[:Target] of references to answer with too; :iterate goes on from there."),
             _many("_revinclude", "Type:parameter[:Target] of references to what is found, to answer with too."),
+            _query("_type", "Resource types to search, separated by commas."),
             _query("_explain", "Whether to say how the answer was found.", {"type": "boolean"}),
             _query("mode", "What of the capabilities to say.", {"enum": ["full", "normative", "terminology"]}),
             _query("_hardDelete", "Whether to leave no trace.", {"type": "boolean"}),
@@ -109,7 +110,8 @@ def path_parameter(name: str, types: Iterable[str]) -> Schema:
     """A part of a path."""
     match name:
         case "type" | "compartment":
-            return _said("path", name, "A resource type.", {"type": "string", "enum": sorted(types)}, required=True)
+            said = "A resource type." if name == "type" else "A resource type that has compartments."
+            return _said("path", name, said, {"type": "string", "enum": sorted(types)}, required=True)
         case "id":
             pattern = {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"}
             return _said("path", name, "A resource's id.", pattern, required=True)

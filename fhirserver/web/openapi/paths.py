@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions.operation import Operation
-from fhirserver.resources.registry import Release, is_primitive
+from fhirserver.resources.registry import Release, compartments, is_primitive
 from fhirserver.web.openapi.interactions import DESCRIBED, Answer, Interaction
-from fhirserver.web.openapi.parameters import Schema, any_search, path_parameter, search_parameter
+from fhirserver.web.openapi.parameters import QUERY, Schema, any_search, path_parameter, search_parameter
 from fhirserver.web.openapi.schemas import reference
 
 Routes = Iterable[tuple[str, str, str]]
@@ -52,7 +52,7 @@ def paths(service: Service, routes: Routes, types: Iterable[str]) -> dict[str, R
     found: dict[str, Resource] = {}
     chosen = list(types)
     for method, path, handler in routes:
-        for address, type_ in _addresses(path, chosen):
+        for address, type_ in _addresses(path, _shown(service, path, chosen)):
             if handler == "operation":
                 rows = _operations(service, method, address, type_)
             else:
@@ -73,8 +73,19 @@ def _addresses(path: str, types: list[str]) -> Iterator[tuple[str, str | None]]:
         yield path, None
 
 
+def _shown(service: Service, path: str, types: list[str]) -> list[str]:
+    """Those of `types` that a path is about: not every type is in a compartment."""
+    if "{compartment}" not in path:
+        return types
+    held = {type_ for each in compartments(service.release).values() for type_ in each}
+    return [type_ for type_ in types if type_ in held]
+
+
 def _path_parameters(service: Service, path: str) -> list[Schema]:
-    return [path_parameter(name, service.types) for name in re.findall(r"\{(\w+)\}", path)]
+    return [
+        path_parameter(name, compartments(service.release) if name == "compartment" else service.types)
+        for name in re.findall(r"\{(\w+)\}", path)
+    ]
 
 
 def _described(service: Service, handler: str, path: str, type_: str | None) -> Resource:
@@ -114,8 +125,11 @@ def _common(place: str, name: str) -> Schema:
 
 
 def _searches(service: Service, type_: str | None, any_type: bool) -> list[Schema]:
+    if type_ is None and any_type:
+        return [any_search()]
     if type_ is None:
-        return [any_search()] if any_type else []
+        every = (row for row in service.statement["rest"][0]["searchParam"] if row["name"] not in QUERY)
+        return [search_parameter(row["name"], row["type"], row["definition"]) for row in every]
     return [_common(f"search.{type_}", row["name"]) for row in service.types[type_].get("searchParam", ())]
 
 
