@@ -84,13 +84,13 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
         return CodeStarts(code.casefold() if fold else code, fold)
     parts = [escapes.plain(part, given) for part in escapes.split(value, "|")]
     if modifier == "of-type":
+        if "Identifier" not in parameter.types:
+            raise BadRequest(f"':of-type' is about identifiers, and '{parameter.code}' has none.", expression=given)
         if len(parts) != 3 or not all(parts):
             raise BadRequest("':of-type' takes system|code|value, all three of them.", expression=given)
         return OfType(parts[0], parts[1].casefold(), parts[2].casefold())
-    if modifier in TERMINOLOGY:
-        raise NotSupported(
-            f"':{modifier}' needs terminology that this server does not search by yet.", expression=given
-        )
+    if modifier == "text-advanced":
+        raise NotSupported("':text-advanced' on codes is not supported: ':text' finds by beginnings.", expression=given)
     if len(parts) > 2:
         raise BadRequest(
             rf"'{value}' has more than one '|': write system|code, and \| for a bar inside.", expression=given
