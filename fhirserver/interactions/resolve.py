@@ -57,10 +57,12 @@ async def resolved(server: Server, reader: Reader, node: Node) -> Node:
 
 async def _resolve(server: Server, reader: Reader, leaf: Leaf, room: Room) -> Node:
     match leaf:
-        case Chain():
-            made = resolved_chain(server.release, leaf, *await _targets(server, reader, leaf, room))
-            # A target may be a member of Groups: what the chain becomes can need another look.
+        case Chain(type=type_, code=code) if (type_, code) == MEMBERS:
+            # Members of Groups are asked for once more: it is the Groups that become values of the filter.
+            made = resolved_chain(server.release, leaf, *await _targets(server, reader, leaf, Room(room.most)))
             return await _resolve(server, reader, made, room) if isinstance(made, Member) else made
+        case Chain():
+            return resolved_chain(server.release, leaf, *await _targets(server, reader, leaf, room))
         case Has(type=type_, source=source, code=code, node=inner) if (source, code) == MEMBERS:
             groups = await _ids(server, reader, source, inner, Room(room.most))
             return await _among(server, reader, type_, groups, room)

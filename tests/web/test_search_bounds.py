@@ -1,0 +1,126 @@
+"""What a search leads to on its way is bounded: each way answers up to max_chained, and says too-costly beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from fhirserver.settings import Settings
+from fhirserver.store.embedded import Mongod
+from tests.web.conftest import Json, calling
+
+MOST = 6
+CODED = {"coding": [{"system": "urn:c", "code": "1"}]}
+
+
+def ref(text: str) -> Json:
+    return {"reference": text}
+
+
+def made(count: int, mark: str) -> list[Json]:
+    """Patients, each with an Observation, of one doctor, in a Group, a List and a CareTeam, and with a Group each."""
+    patients = [f"{mark}{n}" for n in range(count)]
+    members = [ref(f"Patient/{id_}") for id_ in patients]
+    coded = {"coding": [{"system": "urn:c", "code": mark}]}
+    return [
+        {"resourceType": "Practitioner", "id": mark, "identifier": [{"system": "urn:d", "value": mark}]},
+        {"resourceType": "Patient", "id": f"{mark}-alone"},
+        *(
+            {"resourceType": "Patient", "id": id_, "identifier": [{"value": mark}], "gender": "female"}
+            | {"generalPractitioner": [ref(f"Practitioner/{mark}")]}
+            for id_ in patients
+        ),
+        *(
+            {"resourceType": "Observation", "id": id_, "status": "final", "code": coded}
+            | {"subject": ref(f"Patient/{id_}")}
+            for id_ in patients
+        ),
+        {"resourceType": "Group", "id": mark, "type": "person", "membership": "enumerated", "code": coded}
+        | {"member": [{"entity": each} for each in members]},
+        *(
+            {"resourceType": "Group", "id": id_, "type": "person", "membership": "enumerated"}
+            | {"member": [{"entity": ref(f"Patient/{mark}-alone")}]}
+            for id_ in patients
+        ),
+        {"resourceType": "List", "id": mark, "status": "current", "mode": "working"}
+        | {"entry": [{"item": each} for each in members]},
+        {"resourceType": "CareTeam", "id": mark, "participant": [{"member": each} for each in members]},
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+async def bounded(mongod: Mongod, module_database: str) -> AsyncIterator[httpx.AsyncClient]:
+    settings = Settings(mongodb_uri=mongod.uri, database=module_database, max_chained=MOST)
+    async with calling(settings, mongod.uri) as client:
+        for count, mark in ((MOST, "fits"), (MOST + 1, "much")):
+            entries = [
+                {"resource": each, "request": {"method": "PUT", "url": f"{each['resourceType']}/{each['id']}"}}
+                for each in made(count, mark)
+            ]
+            answer = await client.post("/r5", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
+            assert answer.status_code == 200, answer.text
+        yield client
+
+
+WAYS = [
+    ("Observation?patient.identifier={}", "Patient"),
+    ("Observation?subject:Patient.identifier={}", "Patient"),
+    ("Observation?patient.general-practitioner:Practitioner.identifier={}", "Patient"),
+    ("Group?member:Patient.identifier={}", "Patient"),
+    ("Patient?_has:Observation:patient:code={}", "Observation"),
+    ("Practitioner?_has:Patient:general-practitioner:_has:Observation:patient:code={}", "Observation"),
+    ("Patient?_has:Group:member:code={}", "Group"),
+    ("Patient?_has:Group:member:_id={}", "Group"),
+    ("Group?member=Patient/{}-alone", "Group"),
+    ("Patient?_list={}", "List"),
+    ("Patient?_in=Group/{}", "Group"),
+    ("Patient?_in=CareTeam/{}", "CareTeam"),
+    ("Observation?patient._list={}", "List"),
+    ("Observation?patient._in=Group/{}", "Group"),
+    ("Observation?subject:in=Group/{}", "Group"),
+    ("Observation?subject:not-in=List/{}", "List"),
+    ('Observation?_filter=patient.identifier eq {0} or code eq "none"', "Patient"),
+    ("Observation?_filter=not (patient[identifier eq {}].gender eq female)", "Patient"),
+    ("Observation?_filter=patient._list eq {}", "List"),
+    ("?_type=Observation,Encounter&patient.identifier={}", "Patient"),
+    ("?_list={}", "List"),
+    ("Patient/fits0/Observation?patient.identifier={}", "Patient"),
+    ("Patient/{0}-alone/*?_type=Group", "Group"),
+    ("Observation?patient.identifier={}&_summary=count", "Patient"),
+    ("Observation?patient.identifier={}&_sort=-_lastUpdated", "Patient"),
+]
+
+
+@pytest.mark.parametrize(("search", "about"), WAYS)
+async def test_every_way_to_other_resources_is_bounded(bounded: httpx.AsyncClient, search: str, about: str) -> None:
+    fits = await bounded.get(f"/r5/{search.format('fits')}")
+    assert fits.status_code == 200, fits.text
+    assert fits.json()["total"] > 0 or "Patient/fits0/" in search
+    much = await bounded.get(f"/r5/{search.format('much')}")
+    (issue,) = much.json()["issue"]
+    assert (much.status_code, issue["code"]) == (422, "too-costly")
+    assert f"about {about} leads to more than {MOST} resources" in issue["diagnostics"]
+    assert "max_chained" in issue["diagnostics"]
+
+
+async def test_all_ways_of_one_search_share_the_room(bounded: httpx.AsyncClient) -> None:
+    both = "Observation?patient.identifier=fits&encounter.identifier=fits"
+    assert (await bounded.get(f"/r5/{both}")).status_code == 200
+    twice = await bounded.get("/r5/Observation?patient.identifier=fits&patient.gender=female&_count=5")
+    assert twice.status_code == 422
+
+
+async def test_conditions_of_writes_are_bounded_too(bounded: httpx.AsyncClient) -> None:
+    for method, headers in (("DELETE", {}), ("PUT", {}), ("POST", {"If-None-Exist": "patient.identifier=much"})):
+        url = "/r5/Observation" if headers else "/r5/Observation?patient.identifier=much"
+        body = {"resourceType": "Observation", "status": "final", "code": CODED}
+        answer = await bounded.request(method, url, json=None if method == "DELETE" else body, headers=headers)
+        assert (answer.status_code, answer.json()["issue"][0]["code"]) == (422, "too-costly"), method
+
+
+async def test_a_patient_in_many_groups_is_said_to_be(bounded: httpx.AsyncClient) -> None:
+    assert (await bounded.get("/r5/Patient/fits-alone/$everything")).status_code == 200
+    much = await bounded.get("/r5/Patient/much-alone/$everything")
+    assert (much.status_code, much.json()["issue"][0]["code"]) == (422, "too-costly")
