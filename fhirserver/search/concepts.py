@@ -12,7 +12,7 @@ from fhirserver.search import escapes
 from fhirserver.search.ast import Concepts, Node, Not, Or, Param, Related, ValueSetOf
 from fhirserver.search.context import Context
 from fhirserver.search.kinds import token
-from fhirserver.search.kinds.token import CodeStarts, Token
+from fhirserver.search.kinds.token import AnyOf, CodeStarts, Token
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.systems import same
 
@@ -74,13 +74,16 @@ def _media(context: Context, parameter: Parameter, value: str) -> list[Node]:
 
 def resolved(parameter: Parameter, codes: Iterable[tuple[str, str]]) -> Node:
     """What a leaf becomes when its codes are known, as (system, code): any of them."""
-    tests: dict[Token, None] = {}
+    found: dict[tuple[str | None, str], None] = {}
     for system, code in codes:
+        written = code.casefold() if parameter.fold else code
         if not parameter.bare:
-            tests[Token(same(system), code.casefold() if parameter.fold else code, parameter.fold)] = None
+            found[same(system), written] = None
         elif token.binds(parameter, system, code):
-            tests[Token(None, code.casefold() if parameter.fold else code, parameter.fold)] = None
-    return Or(tuple(Param(parameter.base, parameter.code, test) for test in tests))
+            found[None, written] = None
+    if not found:
+        return Or(())
+    return Param(parameter.base, parameter.code, AnyOf(tuple(found), parameter.fold))
 
 
 def _or(nodes: list[Node]) -> Node:

@@ -27,7 +27,7 @@ _Match = Callable[[Any, str, Any], bool]
 
 _KINDS: MappingProxyType[type, tuple[_Query, _Match]] = MappingProxyType(
     {
-        **dict.fromkeys((token.Token, token.CodeStarts, token.Display, token.OfType), (token.to_mongo, token.matches)),
+        **dict.fromkeys(get_args(token.Test), (token.to_mongo, token.matches)),
         **dict.fromkeys((string.Starts, string.Contains, string.Says, string.Exact), (string.to_mongo, string.matches)),
         **dict.fromkeys(
             (reference.Ref, reference.RefIn, reference.Identifier, reference.Display, reference.Versions),

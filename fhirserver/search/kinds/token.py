@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +18,7 @@ from fhirserver.search.kinds import terms
 from fhirserver.search.kinds.terms import Filter, quote
 from fhirserver.search.kinds.token_index import of_type, pairs
 from fhirserver.search.parameters import Parameter
+from fhirserver.search.sink import bounded
 from fhirserver.search.systems import same
 
 MODIFIERS = ("not", "text", "code-text", "of-type")
@@ -68,7 +70,20 @@ class OfType:
     value: str
 
 
-Test = Token | CodeStarts | Display | OfType
+@dataclass(frozen=True)
+class AnyOf:
+    """One of many codes of their systems (None: of any): what a value set becomes."""
+
+    codes: tuple[tuple[str | None, str], ...]
+    fold: bool
+
+    @cached_property
+    def found(self) -> frozenset[tuple[str | None, str]]:
+        """The codes, to be looked up."""
+        return frozenset(self.codes)
+
+
+Test = Token | CodeStarts | Display | OfType | AnyOf
 
 
 def parse(parameter: Parameter, modifier: str | None, value: str, given: str) -> Test:
@@ -133,9 +148,11 @@ def system_of(parameter: Parameter, code: str) -> str | None:
 
 def suffix(test: Token) -> str:
     """The end of the posting that a test with a code asks for."""
-    if test.system is None:
-        return quote(test.code)
-    return f"{quote(test.system)}|{quote(test.code)}"
+    return _end(test.system, test.code)
+
+
+def _end(system: str | None, code: str) -> str:
+    return quote(code) if system is None else f"{quote(system)}|{quote(code)}"
 
 
 def to_mongo(code: str, test: Test) -> Filter:
@@ -151,6 +168,8 @@ def to_mongo(code: str, test: Test) -> Filter:
             return terms.beginning(f"{code}:text", start)
         case OfType(system, type_, value):
             return {"t": of_type(code, system, type_, value)}
+        case AnyOf(codes):
+            return {"t": {"$in": [bounded(f"{code}|{_end(*each)}") for each in codes]}}
 
 
 def _displays(type_: str, value: Any) -> Iterator[str | None]:
@@ -181,6 +200,12 @@ def matches(test: Test, type_: str, value: Any) -> bool:
             for its_system, its_code in pairs(type_, value):
                 written = (its_code or "").casefold() if fold else (its_code or "")
                 if (system is None or same(its_system or "") == system) and (not code or written == code):
+                    return True
+            return False
+        case AnyOf(_, fold):
+            for its_system, its_code in pairs(type_, value):
+                written = (its_code or "").casefold() if fold else (its_code or "")
+                if (None, written) in test.found or (its_system and (same(its_system), written) in test.found):
                     return True
             return False
         case CodeStarts(start, fold):
