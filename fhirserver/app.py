@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from fhirserver.interactions.tending import tending
 from fhirserver.settings import Settings
 from fhirserver.store.client import connect
 from fhirserver.store.store import Store
@@ -29,7 +30,8 @@ def create_app(settings: Settings, uri: str) -> Application:
         store = await connect(settings, uri)
         opened.append(store)
         try:
-            yield
+            async with tending(settings, store):
+                yield
         finally:
             opened.clear()
             await store.close()

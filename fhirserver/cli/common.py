@@ -16,7 +16,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fhirserver.errors import FhirError, StartupError
+from fhirserver.interactions.in_force import watching
 from fhirserver.interactions.server import Server
+from fhirserver.search.added import in_force
 from fhirserver.settings import Settings
 from fhirserver.store import embedded
 from fhirserver.store.client import connect
@@ -76,7 +78,9 @@ async def opened(chosen: Settings, uri: str) -> AsyncIterator[Server]:
     store = await connect(chosen, uri)
     try:
         origin = chosen.base_url.rstrip("/") if chosen.base_url else f"http://{chosen.host}:{chosen.port}"
-        yield Server(chosen, store, "R5", f"{origin}/r5")
+        async with watching(store) as parameters:
+            with in_force(parameters.now):
+                yield Server(chosen, store, "R5", f"{origin}/r5")
     finally:
         await store.close()
 

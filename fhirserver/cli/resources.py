@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -18,11 +18,15 @@ from fhirserver.cli.ordering import Placed, files_in_order, stages
 from fhirserver.errors import FhirError, Issue, Malformed
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, write
+from fhirserver.interactions.reindex import ask
 from fhirserver.interactions.server import Server
+from fhirserver.interactions.tending import Tender
 from fhirserver.resources.xml import from_xml
 
 TOGETHER = 250
 """Resources that go into one transaction."""
+
+_POLL_S = 0.2
 
 
 def load(
@@ -167,20 +171,36 @@ def reindex(
     database: Database = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Build the search terms of every stored resource anew, after an upgrade of the server."""
+    """Build the search terms of every stored resource anew; a server that runs goes on answering."""
     chosen = common.settings(mongodb_uri=mongodb_uri, database=database, data_dir=data_dir)
     count = common.with_server(chosen, lambda server: _reindex(server))
     common.out.print(f"{count} resources indexed anew.")
 
 
 async def _reindex(server: Server) -> int:
-    total = 0
-    for type_ in await server.store.types():
-        with common.progress(type_, await server.store.count(type_, {}, cap=None)) as advance:
-
-            def entry(resource: Resource, advance: Any = advance) -> Any:
-                advance()
-                return write.index(server, resource)
-
-            total += await server.store.reindex(type_, entry)
-    return total
+    """Has everything indexed anew, by this process or by a server that is at it; the number of resources."""
+    await ask(server, None)
+    tender = Tender(server.settings, server.store)
+    total = sum([await server.store.count(type_, {}) for type_ in await server.store.types()])
+    with common.progress("Resources", total) as advance:
+        shown = 0
+        while True:
+            work = asyncio.create_task(tender.work())
+            while True:
+                await asyncio.wait([work], timeout=_POLL_S)
+                jobs = [each.job for each in await server.store.passes.every() if each.job]
+                for _ in range(sum(job.seen for job in jobs) - shown):
+                    advance()
+                    shown += 1
+                if work.done():
+                    break
+            await work
+            if all(job.ended for job in jobs):
+                break
+            await asyncio.sleep(_POLL_S)
+    for job in jobs:
+        for error in job.errors:
+            common.complain(*error.split(": ", 1))
+    if any(job.failed for job in jobs):
+        raise typer.Exit(1)
+    return sum(job.written for job in jobs)

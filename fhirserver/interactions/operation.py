@@ -67,6 +67,7 @@ class Operation:
 
     `standard` is the name of HL7's definition ('Patient-everything'), and `whole` says that nothing of that is left
     out. With `out` parameters the answer is a Parameters resource of them; `returns` then says what they are together.
+    One that `shows` changes nothing when it is called by GET, and answers how things are.
     `raw` operations take a body that is no FHIR resource. `alone` ones have transactions of their own, so that
     no other transaction can hold them. `versions` says that it may be called on a version too, `paged` that its
     answers link to further pages.
@@ -81,6 +82,7 @@ class Operation:
     parameters: tuple[Parameter, ...]
     returns: Parameter
     affects_state: bool
+    shows: bool = False
     out: tuple[Parameter, ...] = ()
     standard: str | None = None
     whole: bool = False
@@ -106,9 +108,9 @@ class Operation:
         return _of(release, self.parameters)
 
     def methods(self, release: Release) -> tuple[str, ...]:
-        """POST always; GET for what changes nothing and can be asked with primitive parameters alone."""
+        """POST always; GET for what changes nothing, or then shows, and is asked with primitive parameters alone."""
         needed = [row for row in self.takes(release) if row.min]
-        gets = not self.affects_state and all(is_primitive(release, row.type) for row in needed)
+        gets = (self.shows or not self.affects_state) and all(is_primitive(release, row.type) for row in needed)
         return ("GET", "POST") if gets else ("POST",)
 
     def fits(self, call: Call) -> bool:

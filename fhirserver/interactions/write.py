@@ -13,12 +13,14 @@ import uuid_utils
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Issue
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import definitions, enrol, integrity, profiles
+from fhirserver.interactions import defining, definitions, enrol, integrity, profiles
 from fhirserver.interactions.apart import apart
+from fhirserver.interactions.in_force import known as parameters
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.resources.subsets import refuse_subset
 from fhirserver.resources.validation import check
+from fhirserver.search.added import in_force
 from fhirserver.search.indexing import IndexEntry, entry
 from fhirserver.store.documents import Expected, Version, Written
 from fhirserver.store.documents import Put as Item
@@ -109,6 +111,7 @@ async def accept(
     The answer is what a client should know of a resource that is accepted. `beside` are definitions of its Bundle.
     """
     known_type(server, type_)
+    await parameters(server.store).fresh()
     if type_ == "ResearchSubject":
         consent = resource.get("consent")
         consents = consent if isinstance(consent, list) else []
@@ -121,6 +124,8 @@ async def accept(
     refuse_subset(resource)
     level = server.settings.validation
     await apart(resource, check, server.release, resource, level)
+    if defining.defines(type_):
+        defining.accept(server, resource)
     return await profiles.check(server, resource, beside) if level == "strict" else ()
 
 
@@ -135,7 +140,9 @@ def index(server: Server, resource: Resource) -> IndexEntry:
     """Search terms of a resource; a Group's members are kept and found apart from it."""
     if resource["resourceType"] == "Group" and "member" in resource:
         resource = {name: value for name, value in resource.items() if name != "member"}
-    return entry(server.release, resource, traced=server.settings.referential_integrity == "all")
+    # By the newest there is: a request may have begun before it was defined.
+    with in_force(parameters(server.store).now):
+        return entry(server.release, resource, traced=server.settings.referential_integrity == "all")
 
 
 async def apply(server: Server, operations: Sequence[Operation]) -> list[Outcome]:
@@ -157,7 +164,7 @@ def governed(operation: Operation) -> bool:
 
 def watched(server: Server, operation: Operation) -> bool:
     """Whether an operation needs a transaction, for rules or for references to see all it touches."""
-    if governed(operation) or definitions.defines(operation.type):
+    if governed(operation) or definitions.defines(operation.type) or defining.defines(operation.type):
         return True
     if isinstance(operation, Put):
         return integrity.watches_writes(server.settings, operation.type)
@@ -180,7 +187,8 @@ def _open_locks(server: Server, operations: Sequence[Operation]) -> list[str]:
     removed = [(operation.type, operation.id) for operation in operations if isinstance(operation, Remove)]
     written = [operation.resource for operation in operations if isinstance(operation, Put)]
     defined = definitions.locks((operation.type, operation.id) for operation in operations)
-    return [*defined, *integrity.locks(server, removed, written)]
+    of_searches = [defining.LOCK] if any(defining.defines(operation.type) for operation in operations) else []
+    return [*defined, *of_searches, *integrity.locks(server, removed, written)]
 
 
 async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], locked: Sequence[str]) -> list[Outcome]:
@@ -209,6 +217,15 @@ async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], 
         if isinstance(operation, Remove) and outcomes[at].changed
     ]
     await integrity.check(server, tx, removed, [each.resource for each in operations if isinstance(each, Put)])
+    await defining.follow(
+        server,
+        tx,
+        {
+            each.id: each.resource if isinstance(each, Put) else None
+            for each in operations
+            if defining.defines(each.type)
+        },
+    )
     return [outcomes[at] for at in range(len(operations))]
 
 

@@ -6,7 +6,7 @@ definitions can be loaded. https://hl7.org/fhir/R5/searchparameter.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -95,13 +95,30 @@ def compiled(release: Release, definitions: Iterable[Definition]) -> Compiled:
     return Compiled(by_type, wrong, kinds)
 
 
+def flaws(release: Release, resource: Resource) -> tuple[Issue, ...]:
+    """What is wrong with a definition whatever others there are."""
+    named = {str(row.get("definition", "")).partition("|")[0] for row in resource.get("component", ())}
+    try:
+        _gained(release, resource, {}, {}, named)
+    except Unusable as refusal:
+        return refusal.issues
+    return ()
+
+
 def _gained(
-    release: Release, resource: Resource, known: Mapping[Place, Mapping[str, Added]], kinds: Kinds
+    release: Release,
+    resource: Resource,
+    known: Mapping[Place, Mapping[str, Added]],
+    kinds: Kinds,
+    further: Collection[str] = (),
 ) -> dict[str, SearchParameter]:
-    """The types that gain a parameter by a definition; Unusable when it cannot be used."""
+    """The types that gain a parameter by a definition; Unusable when it cannot be used.
+
+    `further` are URLs of definitions that may come.
+    """
     if standard(release, resource):
         return {}
-    check(release, resource, by_url(release).keys() | kinds.keys())
+    check(release, resource, by_url(release).keys() | kinds.keys() | set(further))
     parameter = definition(resource)
     gained: dict[str, SearchParameter] = {}
     clashes: dict[str, list[str]] = {}

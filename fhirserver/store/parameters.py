@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 
 from fhirserver.fhirjson import Resource
+from fhirserver.resources.registry import RELEASES, Release
 from fhirserver.store.codec import Document
 from fhirserver.store.context import Context
 
 COUNTER = "parameters"
 _PREFIX = "parameter/"
 _AFTER = "parameter0"
+NAMED: Mapping[str, Release] = MappingProxyType({release: release for release in RELEASES})
 """What follows every id with the prefix: '0' comes after '/'."""
 
 
@@ -27,7 +30,7 @@ _AFTER = "parameter0"
 class Registered:
     """One definition in use: the elements of its SearchParameter, and the number of the change that made it so."""
 
-    release: str
+    release: Release
     id: str
     number: int
     resource: Resource
@@ -71,8 +74,8 @@ class Parameters:
                     int(counter["n"]) if counter else 0, revision, tuple(_registered(each) for each in found)
                 )
 
-    async def register(self, release: str, changes: Mapping[str, Resource | None]) -> None:
-        """Takes definitions into use by the ids of their resources, or out of it (None); the same again changes nothing.
+    async def register(self, release: Release, changes: Mapping[str, Resource | None]) -> None:
+        """Takes definitions into use by the ids of their resources, None out of it; the same again changes nothing.
 
         Transactions that do so meet at the counter, so that one of them runs again and sees the other's.
         """
@@ -100,4 +103,4 @@ class Parameters:
 
 
 def _registered(found: Mapping[str, Any]) -> Registered:
-    return Registered(found["rel"], found["id"], int(found["n"]), found["r"])
+    return Registered(NAMED[found["rel"]], found["id"], int(found["n"]), found["r"])

@@ -20,6 +20,7 @@ from fhirserver.store import (
     locks,
     members,
     reindexing,
+    sweeps,
     tracing,
     transactions,
     walks,
@@ -31,7 +32,7 @@ from fhirserver.store.context import Context
 from fhirserver.store.documents import Expected, IndexEntry, Put, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
-from fhirserver.store.passes import Passes
+from fhirserver.store.passes import Pass, Passes
 from fhirserver.store.tracing import Asked, Explained, Listening, Trace
 
 T = TypeVar("T")
@@ -232,8 +233,16 @@ class Store(Operations):
 
     @property
     def passes(self) -> Passes:
-        """Indexing anew in the background."""
+        """Which resources are indexed anew in the background, and how far that is."""
         return Passes(self._ctx)
+
+    async def sweep(self, current: Pass, index: sweeps.Index, *, marks: bool) -> Pass:
+        """Does one batch of a pass; see `sweeps.step`."""
+        return await sweeps.step(self._ctx, current, index, marks=marks)
+
+    async def settle(self, current: Pass, index: sweeps.Index) -> Pass:
+        """Looks for what a pass that has ended could not see; see `sweeps.settle`."""
+        return await sweeps.settle(self._ctx, current, index)
 
     async def begin_walk(self, walk: str) -> None:
         """Opens a walk of several pages under a name of its own."""

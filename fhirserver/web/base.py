@@ -14,8 +14,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from fhirserver.errors import FhirError
+from fhirserver.interactions.in_force import seen
 from fhirserver.interactions.server import Server
 from fhirserver.resources.registry import Release
+from fhirserver.search.added import in_force
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
 from fhirserver.web.dispatch import allowed, dispatch
@@ -71,7 +73,12 @@ class Base:
         accept(request, self._release)
         handler, request.scope["path_params"] = dispatch(request.method, path, self._release)
         name_request(request, handler.__name__, self._release)
-        return await handler(request, self._server(request))
+        server = self._server(request)
+        these = await seen(server.store)
+        if not these.by_type:
+            return await handler(request, server)
+        with in_force(these):
+            return await handler(request, server)
 
     def _server(self, request: Request) -> Server:
         """The server as this request addresses it, which its links are to name."""

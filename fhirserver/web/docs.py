@@ -19,8 +19,10 @@ from starlette.routing import Route
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest
 from fhirserver.interactions import capabilities, operations
+from fhirserver.interactions.in_force import seen
 from fhirserver.interactions.server import Server
 from fhirserver.resources.registry import Release, resource_types
+from fhirserver.search.added import in_force
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
 from fhirserver.web.base import BASES
@@ -48,7 +50,7 @@ def routes(settings: Settings, store: Callable[[], Store]) -> list[Route]:
     """/openapi.json, /docs and what that is made of."""
 
     @lru_cache(8)
-    def made(release: Release, types: tuple[str, ...]) -> bytes:
+    def made(release: Release, types: tuple[str, ...], _added: capabilities.Usable) -> bytes:
         origin = (settings.base_url or "").rstrip("/")
         servers = [f"{origin}/{name}" for name, own in BASES.items() if own == release]
         statement = capabilities.statement(Server(settings, store(), release, servers[0]))
@@ -58,7 +60,9 @@ def routes(settings: Settings, store: Callable[[], Store]) -> list[Route]:
     async def openapi(request: Request) -> Response:
         release = _release(request.query_params.get("release", "R5"))
         types = _types(release, request.query_params.get("types", ""))
-        return Response(await run_in_threadpool(made, release, types), media_type="application/json")
+        with in_force(await seen(store())):
+            document = await run_in_threadpool(made, release, types, capabilities.usable(release))
+        return Response(document, media_type="application/json")
 
     async def page(request: Request) -> Response:
         headers = {**HEADERS, "Content-Security-Policy": POLICY}
