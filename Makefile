@@ -1,11 +1,12 @@
 # make serve: the server with its samples.   make test: everything that must hold.
 # make values: every value of the official examples is searched for.
+# make bench-search: searches over a million resources.
 # make fuzz: 10,000 requests that no client would send.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test lint unit values fuzz bench definitions docs clean
+.PHONY: serve test lint unit values fuzz bench bench-search definitions docs clean
 
 serve: $(VENV)/.serve
 	@exec $(BIN)/fhirserver serve --seed
@@ -29,6 +30,9 @@ fuzz: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
+
+bench-search: $(VENV)/.dev
+	$(BIN)/python -m bench.search
 
 definitions: $(VENV)/.dev
 	$(BIN)/python tools/generate_definitions.py
