@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -65,7 +66,7 @@ def check(value: Any, codes: set[str], pattern: bool = False) -> None:
         for each in value:
             check(each, codes)
     elif pattern:
-        literal = re.sub(r"\\(.)", "", value.removeprefix("^"))
+        literal = re.sub(r"\\(.)", "", value.removeprefix("^").removesuffix("$"))
         assert re.fullmatch(r"[\w ]*", literal), value
 
 
@@ -87,4 +88,24 @@ def test_filters_hold_literals_only(type_: str, name: str, modifier: str, value:
     if not leaves(node):
         found = to_mongo(node, "R5")
         check(found, set(parameters("R5", type_)))
+        bson.encode(found, codec_options=OPTIONS)
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(
+    name=st.sampled_from([*parameters("R5", "Observation"), "subject", "$where", "x.k"]),
+    operator=st.sampled_from(["eq", "ne", "co", "sw", "ew", "gt", "le", "po", "re", "pr", "$ne"]),
+    value=VALUE,
+    bare=st.booleans(),
+)
+@example(name="value-string", operator="ew", value="(a+)+$", bare=False)
+def test_filters_in_a_language_of_their_own_hold_literals_too(name: str, operator: str, value: str, bare: bool) -> None:
+    written = value if bare else json.dumps(value)
+    try:
+        node = parse("R5", "Observation", [("_filter", f"{name} {operator} {written}")], strict=True).filter
+    except BadRequest:
+        return
+    if not leaves(node):
+        found = to_mongo(node, "R5")
+        check(found, set(parameters("R5", "Observation")))
         bson.encode(found, codec_options=OPTIONS)
