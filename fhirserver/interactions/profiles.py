@@ -119,7 +119,7 @@ async def library(server: Server, canonicals: Iterable[str], beside: Beside | No
             found += [slim(each) for each in beside.of("StructureDefinition") if each.get("url") in missing]
         refers = {need for each in found for need in needs(server.release, each)}
         named: list[Need] = [("ValueSet", canonical) for kind, canonical in refers if kind == "ValueSet"]
-        await contents(server, named, known=known.terms)
+        await contents(server, known.terms, named)
         known.library.add(found)
         known.asked |= missing
         wanted = {canonical.partition("|")[0] for kind, canonical in refers if kind == "StructureDefinition"}

@@ -17,13 +17,13 @@ from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import definitions
 from fhirserver.interactions.definitions import Numbered
-from fhirserver.interactions.server import Server
+from fhirserver.interactions.server import Reader, Server
 from fhirserver.resources.canonicals import parts
 from fhirserver.resources.registry import Release
 from fhirserver.search.ast import EVERYTHING
 from fhirserver.search.kinds import reference, uri
 from fhirserver.search.mongo import to_mongo
-from fhirserver.store.store import Store
+from fhirserver.store.store import Store, Tx
 from fhirserver.terminology import compose
 from fhirserver.terminology.codesystem import CodeSystem, compiled
 from fhirserver.terminology.contents import AS_LOADED, Contents, Standing, Versions, standing
@@ -66,7 +66,8 @@ class _Head:
 class Known:
     """What is known of the stored terminologies at one count of turns: those `asked` for are the `versions`.
 
-    Of `closed` ones all that they refer to is known too. `beside` are resources that count as stored.
+    Of `closed` ones all that they refer to is known too. `beside` are resources that count as stored. `within` is the
+    transaction whose writes count, too: what is known of it is nobody else's.
     """
 
     turns: int
@@ -75,6 +76,7 @@ class Known:
     closed: set[Need] = field(default_factory=set)
     versions: set[Numbered] = field(default_factory=set)
     beside: tuple[Resource, ...] = ()
+    within: Tx | None = None
 
 
 class _Made:
@@ -106,14 +108,15 @@ _KNOWN: WeakKeyDictionary[Store, dict[Release, Known]] = WeakKeyDictionary()
 _MADE: WeakKeyDictionary[Store, _Made] = WeakKeyDictionary()
 
 
-async def contents(
-    server: Server, wanted: Iterable[Need], versions: Versions = AS_LOADED, known: Known | None = None
-) -> Contents:
-    """What is stored under these canonicals, and all that it refers to; what is not stored is not in it.
+async def seen(server: Server, reader: Reader) -> Known:
+    """What is known to whoever reads there."""
+    if isinstance(reader, Tx):
+        return Known(0, Contents(server.release), within=reader)
+    return await current(server)
 
-    `known` is what is known in one Bundle alone.
-    """
-    known = known or await current(server)
+
+async def contents(server: Server, known: Known, wanted: Iterable[Need], versions: Versions = AS_LOADED) -> Contents:
+    """What is stored under these canonicals, and all that it refers to; what is not stored is not in it."""
     todo = [need for need in dict.fromkeys(wanted) if versions or need not in known.closed]
     met = set(todo)
     while todo:
@@ -153,14 +156,14 @@ async def _load(server: Server, known: Known, missing: Sequence[Need]) -> None:
     """Adds what is stored under these canonicals."""
     if not missing:
         return
-    heads = await _heads(server, missing)
+    heads = await _heads(server, missing, known.within)
     known.versions |= {head.numbered for head in heads}
     beside = [_Head(each["resourceType"], "", at, each) for at, each in enumerate(known.beside)]
     chosen = dict.fromkeys(head for need in missing for head in _chosen(need, [*heads, *beside]))
     for head in chosen:
         if not head.id:
             known.contents.add(head.told)
-        elif (made := await _compiled(server, head)) is not None:
+        elif (made := await _compiled(server, head, known.within)) is not None:
             found, rank = made
             if isinstance(found, CodeSystem):
                 known.contents.add_system(found, rank)
@@ -183,17 +186,19 @@ def _chosen(need: Need, heads: Iterable[_Head]) -> list[_Head]:
     return [max(found, key=lambda head: standing(head.told))] if found else []
 
 
-async def _compiled(server: Server, head: _Head) -> tuple[CodeSystem | Resource, Standing] | None:
+async def _compiled(server: Server, head: _Head, within: Tx | None) -> tuple[CodeSystem | Resource, Standing] | None:
     kept = _MADE.setdefault(server.store, _Made())
     made = kept.get(head.numbered)
     if made is None:
-        version = await server.store.read_version(head.kind, head.id, head.number)
+        version = await (within or server.store).read_version(head.kind, head.id, head.number)
         if version is None or version.gone:
             return None
         made = await (
             asyncio.to_thread(_read, version.body) if len(version.body) > _LARGE_BODY else _at_once(version.body)
         )
-        kept.put(head.numbered, made)
+        # A version of a transaction may never be: its number may come to stand for something else.
+        if within is None:
+            kept.put(head.numbered, made)
     return made
 
 
@@ -208,7 +213,7 @@ def _read(body: bytes) -> tuple[CodeSystem | Resource, Standing]:
     return made, standing(resource)
 
 
-async def _heads(server: Server, wanted: Iterable[Need]) -> list[_Head]:
+async def _heads(server: Server, wanted: Iterable[Need], within: Tx | None = None) -> list[_Head]:
     """What is stored under these canonicals in whatever version, the last written last."""
     found: dict[tuple[str, str], _Head] = {}
     for kind, urls in _chunks(wanted):
@@ -217,7 +222,7 @@ async def _heads(server: Server, wanted: Iterable[Need]) -> list[_Head]:
             where = reference.to_mongo("supplements", reference.Ref(tuple(urls)))
         else:
             where = uri.to_mongo("url", uri.Uri(tuple(urls)))
-        rows = await server.store.told(type_, {**where, "rel": server.release}, _TOLD, _MOST)
+        rows = await (within or server.store).told(type_, {**where, "rel": server.release}, _TOLD, _MOST)
         for id_, number, told in rows:
             found[type_, id_] = _Head(type_, id_, number, told)
     return list(found.values())
@@ -234,10 +239,10 @@ def _chunks(wanted: Iterable[Need]) -> Iterator[tuple[Kind, list[str]]]:
             yield kind, ordered[start : start + _AT_ONCE]
 
 
-async def stored_systems(server: Server, limit: int) -> list[Resource]:
+async def stored_systems(server: Server, reader: Reader, limit: int) -> list[Resource]:
     """What is told of at most `limit` CodeSystems that are stored, supplements aside."""
     where = {**to_mongo(EVERYTHING, server.release), "rel": server.release}
-    rows = await server.store.told("CodeSystem", where, (*_TOLD, "hierarchyMeaning"), limit)
+    rows = await reader.told("CodeSystem", where, (*_TOLD, "hierarchyMeaning"), limit)
     return [told for _, _, told in rows if "url" in told and told.get("content") != "supplement"]
 
 

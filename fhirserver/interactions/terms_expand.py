@@ -30,7 +30,8 @@ async def _expand(server: Server, call: Call, given: Arguments) -> Answer:
     asked = supplements(found.contents, given, found.resource)
     members = whole(await found.members(versions), f"'{found.what}'")
     if given.one("displayLanguage") or given.all("designation"):
-        await terms.contents(server, [("Supplement", system) for system in {key[0] for key in members.entries}])
+        systems = {system for system, _ in members.entries}
+        await terms.contents(server, found.known, [("Supplement", system) for system in systems])
     ask = Ask(
         filter=given.one("filter"),
         offset=given.one("offset"),

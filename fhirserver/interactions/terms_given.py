@@ -17,6 +17,7 @@ from fhirserver.interactions.bundle_entry import inside
 from fhirserver.interactions.operation import Call
 from fhirserver.interactions.read import read
 from fhirserver.interactions.server import Server, shown
+from fhirserver.interactions.terms import Known, seen
 from fhirserver.resources.arguments import Arguments
 from fhirserver.resources.canonicals import parts
 from fhirserver.resources.validation import check
@@ -32,10 +33,15 @@ from fhirserver.terminology.reasons import named
 class GivenValueSet:
     """A value set with what it takes to work it out; `canonical` is set for one that was found by it."""
 
-    contents: Contents
+    known: Known
     resource: Resource
     canonical: str | None
     kept: str = ""
+
+    @property
+    def contents(self) -> Contents:
+        """The code systems and value sets that are loaded."""
+        return self.known.contents
 
     @property
     def what(self) -> str:
@@ -55,30 +61,27 @@ async def valueset(
     server: Server, call: Call, given: Arguments, versions: Versions = AS_LOADED, also: Iterable[Need] = ()
 ) -> GivenValueSet:
     """The value set of a request, and `also` what else it needs; BadRequest for none or two, NotFound for no such."""
+    known = await seen(server, call.reader(server))
     sent = given.one("valueSet")
     _one_of(call, given, ("url", "valueSet"), "ValueSet")
     if call.id is not None:
         version = await read(server, "ValueSet", call.id, within=call.within)
         stored = fhirjson.loads(version.body)
-        known = await terms.contents(server, [*needs(stored, versions), *also], versions)
+        await terms.contents(server, known, [*needs(stored, versions), *also], versions)
         return GivenValueSet(known, stored, None, f"ValueSet/{call.id}/_history/{version.version}")
     if sent is not None:
         await apart(sent, _checked, server, sent, given.where("valueSet"))
         _same_version(given, sent.get("version"))
-        return GivenValueSet(await terms.contents(server, [*needs(sent, versions), *also], versions), sent, None)
+        await terms.contents(server, known, [*needs(sent, versions), *also], versions)
+        return GivenValueSet(known, sent, None)
     canonical = _canonical(given)
-    known = await terms.contents(server, [("ValueSet", canonical), *also], versions)
-    return GivenValueSet(known, found_valueset(known, canonical, given.where("url")), canonical)
-
-
-def found_valueset(known: Contents, canonical: str, where: str) -> Resource:
-    """The value set of a canonical; NotFound when it is not known."""
-    found = compose.known(known, canonical)
+    found = compose.known(await terms.contents(server, known, [("ValueSet", canonical), *also], versions), canonical)
     if found is None:
         raise NotFound(
-            f"The value set '{shown(canonical)}' is not known here: store its ValueSet first.", expression=where
+            f"The value set '{shown(canonical)}' is not known here: store its ValueSet first.",
+            expression=given.where("url"),
         )
-    return found
+    return GivenValueSet(known, found, canonical)
 
 
 async def codesystem(
@@ -91,10 +94,10 @@ async def codesystem(
     sent = given.one("codeSystem")
     if call.id is not None:
         stored = fhirjson.loads((await read(server, "CodeSystem", call.id, within=call.within)).body)
-        return await _at_hand(server, stored, given)
+        return await _at_hand(server, call, stored, given)
     if sent is not None:
         await apart(sent, _checked, server, sent, given.where("codeSystem"))
-        return await _at_hand(server, sent, given)
+        return await _at_hand(server, call, sent, given)
     if url is None:
         raise BadRequest(
             "Which code system is meant is not said: name it, or call the operation on a CodeSystem.",
@@ -105,7 +108,8 @@ async def codesystem(
     if own and version and own != version:
         raise BadRequest(f"Two versions are named, {shown(own)} and {shown(version)}: name one.", expression=where)
     canonical = named(base, own or version)
-    known = await terms.contents(server, [("CodeSystem", canonical), *_supplements(given, base)])
+    seen_here = await seen(server, call.reader(server))
+    known = await terms.contents(server, seen_here, [("CodeSystem", canonical), *_supplements(given, base)])
     found = known.codesystem(*parts(canonical))
     if found is None:
         raise NotFound(
@@ -121,14 +125,15 @@ async def codesystem(
     return known, found
 
 
-async def _at_hand(server: Server, resource: Resource, given: Arguments) -> tuple[Contents, CodeSystem]:
+async def _at_hand(server: Server, call: Call, resource: Resource, given: Arguments) -> tuple[Contents, CodeSystem]:
     system = compiled(resource)
     if system.content == "supplement":
         raise Unprocessable(
             f"'{system.url}' is a supplement and no code system of its own: ask '{system.supplements}'.",
             code="not-supported",
         )
-    return await terms.contents(server, _supplements(given, system.url)), system
+    known = await seen(server, call.reader(server))
+    return await terms.contents(server, known, _supplements(given, system.url)), system
 
 
 def _supplements(given: Arguments, system: str) -> list[Need]:

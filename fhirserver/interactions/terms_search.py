@@ -12,6 +12,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, FhirError, Issue, TooCostly, Unprocessable
 from fhirserver.interactions import terms
 from fhirserver.interactions.server import Reader, Server, shown
+from fhirserver.interactions.terms import Known
 from fhirserver.search import concepts
 from fhirserver.search.ast import Concepts, Node, Related, ValueSetOf
 from fhirserver.search.parameters import Parameter, parameters
@@ -36,17 +37,18 @@ async def resolved(server: Server, reader: Reader, leaf: Concepts) -> Node:
         case ValueSetOf(reference):
             return await _in(server, reader, leaf, reference)
         case Related():
-            return await _related(server, leaf, leaf.asked)
+            return await _related(server, reader, leaf, leaf.asked)
 
 
 async def _in(server: Server, reader: Reader, leaf: Concepts, reference: str) -> Node:
     """The codes of a value set; a URL that can be read here is, any other is a canonical."""
+    here = await terms.seen(server, reader)
     literal = fhirjson.literal(reference)
     if literal is not None and literal.type == "ValueSet" and literal.base in (None, f"{server.base}/"):
         version = None if literal.version else await reader.read("ValueSet", literal.id)
         if version is not None and not version.gone and version.release == server.release:
             valueset = fhirjson.loads(version.body)
-            known = await terms.contents(server, needs(valueset))
+            known = await terms.contents(server, here, needs(valueset))
             name = f"ValueSet/{version.id}/_history/{version.version}"
             return _codes(server, leaf, await terms.members_of(known, valueset, name=name), reference)
         if literal.base is None:
@@ -55,7 +57,7 @@ async def _in(server: Server, reader: Reader, leaf: Concepts, reference: str) ->
                 expression=leaf.given,
                 code="not-found",
             )
-    known = await terms.contents(server, [("ValueSet", reference)])
+    known = await terms.contents(server, here, [("ValueSet", reference)])
     made, key = _NODES.setdefault(known, {}), (leaf, parameters(server.release, leaf.type)[leaf.code])
     if key not in made:
         found = await terms.members(known, reference)
@@ -78,9 +80,9 @@ def _codes(server: Server, leaf: Concepts, found: Members, reference: str) -> No
     return _node(server, leaf, [(entry.url, entry.code) for entry in found.entries.values()])
 
 
-async def _related(server: Server, leaf: Concepts, asked: Related) -> Node:
+async def _related(server: Server, reader: Reader, leaf: Concepts, asked: Related) -> Node:
     """A code with all above or below it in the code system that is stored."""
-    known, system = await _system(server, leaf, asked)
+    known, system = await _system(server, await terms.seen(server, reader), leaf, asked)
     made, key = _NODES.setdefault(known, {}), (leaf, parameters(server.release, leaf.type)[leaf.code])
     if key not in made:
         try:
@@ -99,11 +101,11 @@ async def _related(server: Server, leaf: Concepts, asked: Related) -> Node:
     return made[key]
 
 
-async def _system(server: Server, leaf: Concepts, asked: Related) -> tuple[Contents, CodeSystem]:
+async def _system(server: Server, here: Known, leaf: Concepts, asked: Related) -> tuple[Contents, CodeSystem]:
     """The code system of the code; without a name the one that is stored and has it."""
     if asked.system is None:
-        return await _having(server, leaf, asked)
-    known = await terms.contents(server, [("CodeSystem", asked.system)])
+        return await _having(server, here, leaf, asked)
+    known = await terms.contents(server, here, [("CodeSystem", asked.system)])
     system = known.codesystem(asked.system)
     if system is None:
         raise BadRequest(
@@ -114,8 +116,8 @@ async def _system(server: Server, leaf: Concepts, asked: Related) -> tuple[Conte
     return known, system
 
 
-async def _having(server: Server, leaf: Concepts, asked: Related) -> tuple[Contents, CodeSystem]:
-    stored = await terms.stored_systems(server, _FEW + 1)
+async def _having(server: Server, here: Known, leaf: Concepts, asked: Related) -> tuple[Contents, CodeSystem]:
+    stored = await terms.stored_systems(server, here.within or server.store, _FEW + 1)
     if len(stored) > _FEW:
         raise BadRequest(
             f"Which code system '{shown(asked.code)}' is of is not said, and more than {_FEW} are stored: write "
@@ -123,7 +125,7 @@ async def _having(server: Server, leaf: Concepts, asked: Related) -> tuple[Conte
             expression=leaf.given,
         )
     urls = list(dict.fromkeys(str(told["url"]) for told in stored))
-    known = await terms.contents(server, [("CodeSystem", url) for url in urls])
+    known = await terms.contents(server, here, [("CodeSystem", url) for url in urls])
     systems = [system for url in urls if (system := known.codesystem(url)) is not None]
     having = [system for system in systems if system.find(asked.code) is not None]
     if len(having) != 1:

@@ -27,7 +27,7 @@ _SEARCH = "in-compose-or-expansion"
 
 async def statement(server: Server, head: Resource) -> Resource:
     """The TerminologyCapabilities, as far as the release has elements for it; `head` is what all statements say."""
-    stored = await terms.stored_systems(server, _MOST + 1)
+    stored = await terms.stored_systems(server, server.store, _MOST + 1)
     release = server.release
     rows = EXPAND.takes(release)
     found = {

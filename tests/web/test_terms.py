@@ -425,6 +425,33 @@ async def test_conditions_may_name_value_sets(client: httpx.AsyncClient) -> None
     assert (await client.post("/r5/Observation", json=seen, headers=condition)).status_code == 400
 
 
+async def test_what_a_transaction_writes_counts_within_it_and_only_if_it_is_done(client: httpx.AsyncClient) -> None:
+    await store_all(client, [*definitions(), *SEEN])
+
+    def bundle(code: str, *more: Json) -> bytes:
+        new = IN_LINE | {"id": "new", "url": f"{SETS}new"}
+        new["compose"] = {"include": [{"system": ANIMALS, "concept": [{"code": code}]}]}
+        system = next(each for each in definitions() if each["id"] == "animals-2-0")
+        system["concept"].append({"code": "fungus"})
+        entries: list[Json] = [
+            {"resource": new, "request": {"method": "PUT", "url": "ValueSet/new"}},
+            {"resource": system, "request": {"method": "PUT", "url": "CodeSystem/animals-2-0"}},
+            {"request": {"method": "GET", "url": f"ValueSet/$expand?url={SETS}new"}},
+            {"request": {"method": "GET", "url": f"CodeSystem/$lookup?system={ANIMALS}&code=fungus"}},
+            *more,
+        ]
+        return fhirjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+    failing = {"request": {"method": "POST", "url": f"CodeSystem/$lookup?system={ANIMALS}&code=yeti"}}
+    assert (await client.post("/r5", content=bundle("fungus", failing))).status_code == 404
+    assert (await client.get(f"/r5/CodeSystem/$lookup?system={ANIMALS}&code=fungus")).status_code == 404
+    assert (await client.get(f"/r5/ValueSet/$expand?url={SETS}new")).status_code == 404
+    answer = await client.post("/r5", content=bundle("fungus"))
+    assert answer.status_code == 200, answer.text
+    assert codes(answer.json()["entry"][2]["resource"]) == ["fungus"]
+    assert codes(await ask(client, f"ValueSet/$expand?url={SETS}new")) == ["fungus"]
+
+
 # --- what is kept -----------------------------------------------------------------------------------------------------
 
 
