@@ -18,9 +18,8 @@ from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.server import Server
 from fhirserver.resources.arguments import Arguments, Parameter
 from fhirserver.resources.registry import Release, compartments
-from fhirserver.search.ast import Member, Node, Or, Param
+from fhirserver.search.compartments import ITSELF, membership
 from fhirserver.search.indexing import MEMBERS
-from fhirserver.search.kinds.reference import RefIn
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.mongo import LIVE, to_mongo
 from fhirserver.search.parameters import parameters
@@ -28,8 +27,6 @@ from fhirserver.store.documents import Version
 from fhirserver.store.walks import Stretch
 
 PATIENT = "Patient"
-SELF = "{def}"
-"""What a compartment's definition calls the resource that it is of."""
 
 _OTHER_DATES = frozenset(
     {"birthdate", "death-date", "value-date", "payment-date", "verified-date", "modified", "target-date"}
@@ -50,8 +47,8 @@ async def _everything(server: Server, call: Call, given: Arguments) -> Answer:
         return await everything(server, call, given, record)
     await read(server, PATIENT, call.id, within=call.within)
     parts = [Part("", Stretch(PATIENT, {"_id": call.id, **LIVE}))]
-    for type_, codes in _compartment(server.release, types):
-        where = await _of_one(server, call, type_, codes)
+    for type_, _ in _compartment(server.release, types):
+        where = await _of_one(server, call, type_)
         parts.append(Part(type_, Stretch(type_, where), _dated(server.release, type_, asked)))
     return await everything(server, call, given, Record(parts, frozenset({PATIENT})))
 
@@ -63,14 +60,12 @@ def _compartment(release: Release, types: Iterable[str]) -> list[tuple[str, Sequ
     return [
         (type_, found)
         for type_ in sorted(table)
-        if type_ in there and (found := tuple(code for code in table[type_] if code != SELF))
+        if type_ in there and (found := tuple(code for code in table[type_] if code != ITSELF))
     ]
 
 
-async def _of_one(server: Server, call: Call, type_: str, codes: Sequence[str]) -> Filter:
-    test = RefIn(PATIENT, (call.id or "",), (f"{server.base}/",))
-    nodes: list[Node] = [Member(test.forms) if (type_, code) == MEMBERS else Param(type_, code, test) for code in codes]
-    node = nodes[0] if len(nodes) == 1 else Or(tuple(nodes))
+async def _of_one(server: Server, call: Call, type_: str) -> Filter:
+    node = membership(server.release, PATIENT, call.id or "", type_, (f"{server.base}/",))
     found = to_mongo(await resolved(server, call.reader(server), node), server.release)
     # The patient itself has a part of its own.
     return {"$and": [found, {"_id": {"$ne": call.id}}]} if type_ == PATIENT else found
