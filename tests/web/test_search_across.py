@@ -358,3 +358,12 @@ async def test_a_bundle_may_hold_such_searches(filled: httpx.AsyncClient) -> Non
     body = {"resourceType": "Bundle", "type": "transaction", "entry": sorted_}
     found = (await filled.post("/r5", json=body)).json()["entry"][0]["resource"]
     assert names(found) == ["Patient/q", "Patient/p"]
+
+
+async def test_such_a_search_is_explained_type_by_type(filled: httpx.AsyncClient) -> None:
+    for path in ("?_type=Observation,Patient&_id=p", "/Patient/p/*?_type=Observation,Patient&_id=p"):
+        bundle = (await filled.get(f"/r5{path}&_explain=true")).json()
+        issues = bundle["entry"][-1]["resource"]["issue"]
+        trees = [each["diagnostics"] for each in issues if each["details"]["text"] == "explain-search"]
+        assert [tree.split()[1] for tree in trees] == ["Observation", "Patient"], trees
+        assert any(each["details"]["text"] == "explain-query" for each in issues)
