@@ -105,6 +105,7 @@ async def _index(uri: str, database: str) -> dict[str, float]:
 
 
 def _measured(db: Database[dict[str, Any]], write_s: dict[str, float], index_s: dict[str, float]) -> Built:
+    db.client.admin.command("fsync")  # Before a checkpoint the sizes of files say little.
     stats = {type_: db.command("collStats", type_) for type_ in TYPES}
     return Built(
         write_s,
