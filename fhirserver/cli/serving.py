@@ -22,7 +22,7 @@ from fhirserver.cli import common
 from fhirserver.cli.common import Database, DataDir, Uri
 from fhirserver.cli.seeding import seed_once
 from fhirserver.errors import StartupError
-from fhirserver.interactions import operations
+from fhirserver.interactions import operations, standard_parameters
 from fhirserver.settings import Settings
 from fhirserver.web import logs
 from fhirserver.web.application import Application
@@ -89,6 +89,7 @@ def _address(chosen: Settings, listener: socket.socket) -> str:
 async def _prepare(chosen: Settings, uri: str, place: str) -> None:
     async with common.opened(chosen.model_copy(update={"base_url": place}), uri) as server:
         await operations.publish(server)
+        await standard_parameters.publish(server)
         if chosen.seed:
             await seed_once(server)
 
