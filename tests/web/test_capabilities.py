@@ -202,8 +202,10 @@ def arguments(code: str, method: str) -> tuple[dict[str, Any], tuple[int, ...]]:
             return {"json": {"resourceType": "Basic", "code": {"text": "x"}}}, (200, 400)
         case "validate":
             return {}, (200, 400)
-        case "enroll":
+        case "enroll" | "validate-code" | "lookup" | "subsumes":
             return {}, (400,)
+        case "expand":
+            return {}, (400, 422)
         case "import-record":
             return {"content": b"no record"}, (400,)
     return {}, (200,)
