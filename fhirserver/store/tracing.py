@@ -88,12 +88,15 @@ async def explain(ctx: Context, asked: Asked) -> Explained:
     except TooCostly:
         found = await _explain(ctx, asked, {"verbosity": "queryPlanner"})
     totals: Counter[str] = Counter()
-    for each in _named(found, "executionStats"):
+    stats = list(_named(found, "executionStats"))
+    # Of what was ended for its time MongoDB tells how far it had come.
+    whole = all(each.get("executionSuccess", True) for each in stats)
+    for each in stats:
         for name in ("totalKeysExamined", "totalDocsExamined", "nReturned"):
             totals[name] += each.get(name, 0)
     plans = [_stage(plan.get("queryPlan", plan)) for plan in _named(found, "winningPlan")]
     plan = "; ".join(f"{count} times {text}" if count > 1 else text for text, count in Counter(plans).items())
-    if not totals:
+    if not totals or not whole:
         return Explained(asked, plan, None, None, None)
     return Explained(asked, plan, totals["totalKeysExamined"], totals["totalDocsExamined"], totals["nReturned"])
 
