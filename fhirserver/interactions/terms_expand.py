@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fhirserver.errors import BadRequest, NotSupported
+from fhirserver.errors import BadRequest
 from fhirserver.interactions import terms
 from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.server import Server
 from fhirserver.interactions.terms_given import asked_versions, supplements, valueset
 from fhirserver.resources.arguments import Arguments, Parameter
 from fhirserver.terminology.contents import Versions
-from fhirserver.terminology.expand import Ask, expanded, has_properties, whole
+from fhirserver.terminology.expand import Ask, expanded, whole
 from fhirserver.terminology.needs import Need
 
 _SILENT = frozenset({"url", "valueSet", "valueSetVersion", "includeDefinition"})
@@ -23,12 +23,12 @@ _SILENT = frozenset({"url", "valueSet", "valueSetVersion", "includeDefinition"})
 
 
 async def _expand(server: Server, call: Call, given: Arguments) -> Answer:
-    _sensible(server, given)
+    _sensible(given)
     versions = asked_versions(given)
     also: list[Need] = [("CodeSystem", canonical) for canonical in given.all("useSupplement")]
     found = await valueset(server, call, given, versions, also)
     asked = supplements(found.contents, given, found.resource)
-    members = whole(await found.members(versions), f"'{found.what}'")
+    members = whole(await found.members(versions), f"'{found.what}'", found.where)
     if given.one("displayLanguage") or given.all("designation"):
         systems = {system for system, _ in members.entries}
         await terms.contents(server, found.known, [("Supplement", system) for system in systems])
@@ -52,12 +52,10 @@ async def _expand(server: Server, call: Call, given: Arguments) -> Answer:
     return Answer(await terms.aside(found.contents, expanded, found.contents, found.resource, members, ask, most))
 
 
-def _sensible(server: Server, given: Arguments) -> None:
+def _sensible(given: Arguments) -> None:
     for name in ("offset", "count"):
         if given.one(name, 0) < 0:
             raise BadRequest(f"'{name}' is 0 or more.", expression=given.where(name), code="value")
-    if given.all("property") and not has_properties(server.release):
-        raise NotSupported("Expansions of this release hold no properties.", expression=given.where("property"))
 
 
 def _token(text: str) -> tuple[str | None, str]:

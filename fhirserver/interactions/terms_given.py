@@ -31,11 +31,15 @@ from fhirserver.terminology.reasons import named
 
 @dataclass(frozen=True, slots=True)
 class GivenValueSet:
-    """A value set with what it takes to work it out; `canonical` is set for one that was found by it."""
+    """A value set with what it takes to work it out; `canonical` is set for one that was found by it.
+
+    `where` is what named it in the request, `kept` a name to keep its codes under.
+    """
 
     known: Known
     resource: Resource
     canonical: str | None
+    where: str | None = None
     kept: str = ""
 
     @property
@@ -68,12 +72,12 @@ async def valueset(
         version = await read(server, "ValueSet", call.id, within=call.within)
         stored = fhirjson.loads(version.body)
         await terms.contents(server, known, [*needs(stored, versions), *also], versions)
-        return GivenValueSet(known, stored, None, f"ValueSet/{call.id}/_history/{version.version}")
+        return GivenValueSet(known, stored, None, kept=f"ValueSet/{call.id}/_history/{version.version}")
     if sent is not None:
         await apart(sent, _checked, server, sent, given.where("valueSet"))
         _same_version(given, sent.get("version"))
         await terms.contents(server, known, [*needs(sent, versions), *also], versions)
-        return GivenValueSet(known, sent, None)
+        return GivenValueSet(known, sent, None, given.where("valueSet"))
     canonical = _canonical(given)
     found = compose.known(await terms.contents(server, known, [("ValueSet", canonical), *also], versions), canonical)
     if found is None:
@@ -81,7 +85,7 @@ async def valueset(
             f"The value set '{shown(canonical)}' is not known here: store its ValueSet first.",
             expression=given.where("url"),
         )
-    return GivenValueSet(known, found, canonical)
+    return GivenValueSet(known, found, canonical, given.where("url"))
 
 
 async def codesystem(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, FhirError, Issue, TooCostly, Unprocessable
+from fhirserver.errors import BadRequest, TooCostly
 from fhirserver.interactions import terms
 from fhirserver.interactions.server import Reader, Server, shown
 from fhirserver.interactions.terms import Known
@@ -73,10 +73,7 @@ async def _in(server: Server, reader: Reader, leaf: Concepts, reference: str) ->
 
 
 def _codes(server: Server, leaf: Concepts, found: Members, reference: str) -> Node:
-    try:
-        whole(found, f"'{shown(reference)}'")
-    except Unprocessable as error:
-        raise _at(leaf, error) from None
+    whole(found, f"'{shown(reference)}'", leaf.given)
     return _node(server, leaf, [(entry.url, entry.code) for entry in found.entries.values()])
 
 
@@ -150,8 +147,3 @@ def _node(server: Server, leaf: Concepts, codes: list[tuple[str, str]]) -> Node:
             expression=leaf.given,
         )
     return concepts.resolved(parameters(server.release, leaf.type)[leaf.code], codes)
-
-
-def _at(leaf: Concepts, error: FhirError) -> FhirError:
-    issues = [Issue(each.severity, each.code, each.diagnostics, (leaf.given,)) for each in error.issues]
-    return type(error)(issues)

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R5/valueset-operation-expand.html
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +14,6 @@ from fhirserver import fhirjson
 from fhirserver.errors import Issue, TooCostly, Unprocessable
 from fhirserver.fhirjson import Resource
 from fhirserver.resources.canonicals import parts
-from fhirserver.resources.registry import Release, structure
 from fhirserver.terminology import properties, words
 from fhirserver.terminology.codesystem import CodeSystem
 from fhirserver.terminology.contents import Contents
@@ -47,14 +46,15 @@ class Ask:
     properties: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     supplements: tuple[CodeSystem, ...] = ()
-    told: tuple[Mapping[str, Any], ...] = field(default=())
+    told: tuple[Mapping[str, Any], ...] = ()
 
 
-def whole(members: Members, what: str) -> Members:
+def whole(members: Members, what: str, where: str | None = None) -> Members:
     """The same members when nothing of the set is unknown; Unprocessable with all that is missing otherwise."""
     if members.open:
         raise Unprocessable(
-            Issue("error", reason.code, f"{what} cannot be worked out: {reason.sentence}") for reason in members.reasons
+            Issue("error", reason.code, f"{what} cannot be worked out: {reason.sentence}", (where,) if where else ())
+            for reason in members.reasons
         )
     return members
 
@@ -83,7 +83,7 @@ def expanded(contents: Contents, valueset: Resource, members: Members, ask: Ask,
     }
     if paged:
         expansion["offset"] = start
-    parameters = [*ask.told, *({"name": name, "valueUri": uri} for name, uri in members.used)]
+    parameters = [*ask.told, *({"name": name, "valueUri": _uri(canonical)} for name, canonical in members.used)]
     parameters += [{"name": "used-supplement", "valueUri": each.url} for each in ask.supplements]
     if parameters:
         expansion["parameter"] = parameters
@@ -97,10 +97,9 @@ def expanded(contents: Contents, valueset: Resource, members: Members, ask: Ask,
     return {"resourceType": "ValueSet", **head, "expansion": expansion}
 
 
-def has_properties(release: Release) -> bool:
-    """Whether expansions of a release can hold properties of concepts."""
-    shape = structure(release, "ValueSet.expansion.contains")
-    return shape is not None and "property" in shape.elements
+def _uri(canonical: str) -> str:
+    """A canonical as a URI, which has no blanks; some versions have."""
+    return parts(canonical)[0] if any(sign.isspace() for sign in canonical) else canonical
 
 
 def _wanted(contents: Contents, members: Members, ask: Ask) -> Iterator[Entry]:

@@ -220,6 +220,9 @@ def test_an_expansion_says_what_it_was_made_of(contents: Contents) -> None:
         {"name": "used-valueset", "valueUri": f"{SETS}kept"},
         {"name": "used-codesystem", "valueUri": f"{ANIMALS}|2.0"},
     ]
+    blank = {"resourceType": "CodeSystem", "url": "http://b", "version": "1 b", "content": "complete"}
+    odd = expand(Contents.of("R5", [blank]), {"compose": {"include": [{"system": "http://b"}]}})["expansion"]
+    assert odd["parameter"] == [{"name": "used-codesystem", "valueUri": "http://b"}]
     stored = expand(contents, {"valueset": f"{SETS}expanded"})["expansion"]
     assert stored["identifier"] == "urn:uuid:46c00b3f-003a-4f31-9d4b-ea2de58b2a99"
     assert stored["timestamp"] == "2020-01-01T00:00:00Z"

@@ -328,6 +328,8 @@ FOUND = [
     (f"combo-code:below={ANIMALS}|bird", "bird wren"),
     ("status:in=http://hl7.org/fhir/ValueSet/observation-status", " ".join(sorted(each["id"] for each in SEEN))),
     (f"status:in={SETS}kept", ""),
+    (f"_filter=code in {SETS}kept", "cat dog"),
+    (f"_filter=code ss {ANIMALS}|mammal and not (status eq final)", "cat"),
 ]
 
 
