@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fhirserver.interactions import matches
 from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.search.ast import Node
-from fhirserver.search.mongo import sort_keys, to_mongo
+from fhirserver.search.mongo import to_mongo
 from fhirserver.search.parse import SearchRequest
-from fhirserver.store.documents import Page, Query, Version
+from fhirserver.store.documents import Page, Version
 from fhirserver.store.merging import Key
 from fhirserver.store.walks import Stretch
 
@@ -93,11 +94,10 @@ async def _merged(
 
 
 async def _page(server: Server, reader: Reader, asked: Asked, count: int, after: Position | None) -> Page:
-    request = asked.request
-    where = to_mongo(await resolved(server, reader, asked.node), server.release)
-    return await reader.find(request.type, Query(where, sort_keys(request.sort), count, after))
+    node = await resolved(server, reader, asked.node)
+    return await matches.page(server, reader, asked.request, node, count, after)
 
 
 async def _total(server: Server, reader: Reader, asked: Asked, cap: int | None = None) -> int:
-    where = to_mongo(await resolved(server, reader, asked.node), server.release)
-    return await reader.count(asked.request.type, where, cap=cap)
+    node = await resolved(server, reader, asked.node)
+    return await matches.total(server, reader, asked.request, node, cap)

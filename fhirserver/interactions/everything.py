@@ -27,8 +27,9 @@ from fhirserver.resources.registry import resource_types
 from fhirserver.resources.subsets import PARAMETERS
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.results import PASSING
+from fhirserver.search.segments import Placed
 from fhirserver.store.documents import Version
-from fhirserver.store.walks import Step, Stretch
+from fhirserver.store.walks import Place, Step, Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,11 @@ class Part:
     stretch: Stretch
     asked: Filter | None = None
 
-    def after(self, id_: str | None, since: Filter | None) -> Stretch:
-        """What is to be read of it: those asked for, beyond the one with this id."""
-        beyond: Filter | None = {"_id": {"$gt": id_}} if id_ is not None else None
-        every = [self.stretch.filter, *(each for each in (self.asked, since, beyond) if each)]
-        return Stretch(self.stretch.type, every[0] if len(every) == 1 else {"$and": every})
+    def after(self, place: Place | None, since: Filter | None) -> Stretch:
+        """What is to be read of it: those asked for, beyond a place."""
+        every = [dict(self.stretch.filter), *(each for each in (self.asked, since) if each)]
+        (ask,) = Placed(every[0] if len(every) == 1 else {"$and": every}).asks(place)
+        return Stretch(self.stretch.type, ask.filter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where a page begins: behind the resource `id` of the part `name`; `walk` names the walk it is a page of."""
+    """Where a page begins: behind a place in the part `name`; `walk` names the walk it is a page of."""
 
     walk: str
     name: str
-    id: str
+    class_: int
+    key: str
 
 
 _SHAPING = PARAMETERS | PASSING
@@ -156,11 +158,12 @@ def _ahead(parts: Sequence[Part], position: _Position | None) -> Sequence[Part]:
 def _stretches(ahead: Sequence[Part], given: Arguments, position: _Position | None) -> list[Stretch]:
     since = given.one("_since")
     changed: Filter | None = {"at": {"$gte": fhirjson.interval(since).low}} if since else None
-    return [part.after(position.id if position and part.name == position.name else None, changed) for part in ahead]
+    place = (position.class_, position.key) if position else None
+    return [part.after(place if position and part.name == position.name else None, changed) for part in ahead]
 
 
-def _last(ahead: Sequence[Part], step: Step) -> tuple[str, str]:
-    return ahead[step.stretch].name, step.id
+def _last(ahead: Sequence[Part], step: Step) -> tuple[str, int, str]:
+    return ahead[step.stretch].name, *step.place
 
 
 def _belongs(server: Server, record: Record, version: Version) -> bool:

@@ -11,16 +11,14 @@ from uuid import uuid4
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Issue
-from fhirserver.interactions import cursor
+from fhirserver.interactions import cursor, matches
 from fhirserver.interactions.included import included
 from fhirserver.interactions.paging import CURSOR, Params, links, query_of
 from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.server import Reader, Server, known_type
 from fhirserver.resources.bundle import Entry, Link, found, render
 from fhirserver.resources.operation_outcome import outcome
-from fhirserver.search.mongo import sort_keys, to_mongo
 from fhirserver.search.parse import parse
-from fhirserver.store.documents import Query
 
 
 def query_params(query: str) -> list[tuple[str, str]]:
@@ -38,21 +36,18 @@ async def searchset(server: Server, type_: str, params: Params, *, strict: bool,
     known_type(server, type_)
     reader = within or server.store
     request = parse(server.release, type_, params, strict=strict, base_urls=[server.base])
-    where = to_mongo(await resolved(server, reader, request.filter), server.release)
+    node = await resolved(server, reader, request.filter)
     place = f"{server.base}/{type_}"
     query = query_of(request.self_params)
     count = min(server.settings.default_count if request.count is None else request.count, server.settings.max_count)
     if request.summary == "count" or count == 0:
-        total = await reader.count(type_, where)
+        total = await matches.total(server, reader, request, node)
         return render("searchset", _outcome(request.ignored), [Link("self", place + query)], total)
     secret = await server.store.secret()
     token = next((value for name, value in params if name == CURSOR), None)
     scope = f"{server.release} {type_}{query}"
     after = cursor.unseal(secret, scope, token) if token is not None else None
-    sort = sort_keys(request.sort)
-    if after is not None and len(after) != len(sort):
-        raise BadRequest("The page position does not fit the sort order: start again.", expression=CURSOR)
-    page = await reader.find(type_, Query(where, sort, count, after))
+    page = await matches.page(server, reader, request, node, count, after)
     issues = list(request.ignored)
     subset = request.subset
     entries = [
@@ -76,7 +71,7 @@ async def searchset(server: Server, type_: str, params: Params, *, strict: bool,
             )
     counted: int | None = None
     if request.total in ("accurate", "estimate"):
-        counted = await reader.count(type_, where)
+        counted = await matches.total(server, reader, request, node)
     elif request.total is None and after is None and not page.more:
         counted = len(page.items)
     following = cursor.seal(secret, scope, page.last) if page.more and page.last is not None else None

@@ -71,6 +71,13 @@ class Updated:
 
 
 @dataclass(frozen=True, slots=True)
+class Shaped:
+    """Resources with one of these postings of shapes; what :missing becomes once the shapes of its type are known."""
+
+    postings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """Resources whose parameter `code` refers to a `target` that satisfies `node`. The caller resolves it."""
 
@@ -152,7 +159,7 @@ class Listed:
     id: str
 
 
-Node = And | Or | Not | Param | Missing | Ids | Updated | Chain | Has | Kin | Concepts | Member | Listed
+Node = And | Or | Not | Param | Missing | Ids | Updated | Shaped | Chain | Has | Kin | Concepts | Member | Listed
 Leaf = Chain | Has | Kin | Concepts | Member | Listed
 
 EVERYTHING = And(())

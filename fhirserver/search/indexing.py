@@ -12,18 +12,17 @@ from functools import lru_cache
 from typing import Any
 
 from fhirserver.resources.registry import Release
-from fhirserver.search import paths
+from fhirserver.search import order, paths
 from fhirserver.search.added import Additions, additions, mark, now
 from fhirserver.search.kinds import composite, date, number, quantity, reference, string, token_index, uri
 from fhirserver.search.parameters import Parameter, parameters
 from fhirserver.search.paths import Branch, Key, Where
+from fhirserver.search.shapes import Shape, shape_of
 from fhirserver.search.sink import LONGEST, Indexer, Sink, bounded
 
 LIVE = "|live"
 ELSEWHERE = frozenset({"_id", "_lastUpdated", "_in"})
 """Parameters that fields of the document answer."""
-
-UNSORTED = frozenset({"_tag", "_security", "_profile", "_source", "_language"})
 
 REFERS = "|refers|"
 """What begins the postings of all references of a resource, whether a parameter searches for them or not."""
@@ -37,12 +36,15 @@ MEMBERS = ("Group", "member")
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What of a document the indexes hold."""
+    """What of a document the indexes hold: postings, ranges, sort keys, full strings, and its place among others."""
 
     t: list[str]
     x: list[dict[str, Any]]
-    s: dict[str, Any]
-    f: dict[str, list[str]]
+    s: dict[str, str]
+    f: dict[str, list[Any]]
+    w: int
+    o: str
+    shape: Shape
 
 
 @dataclass(slots=True)
@@ -94,10 +96,14 @@ def entry(release: Release, resource: dict[str, Any], *, traced: bool = False) -
     _walk(place.children, resource, sink)
     if traced or resource["resourceType"] in TRACED:
         sink.t += [REFERS + text for text in references(resource)]
-    for code in UNSORTED & sink.s.keys():
-        del sink.s[code]
     postings = [each if len(each) <= LONGEST else bounded(each) for each in dict.fromkeys(sink.t)]
-    return IndexEntry(postings, sink.x, sink.s, sink.f)
+    sorts = {code: order.key(value) for code, value in sink.s.items()}
+    for code, value in sink.high.items():
+        sorts[code + order.HIGHEST] = order.key(value)
+    shape = shape_of(postings, sink.x, sink.s)
+    postings.append(shape.posting)
+    class_, beginning = order.place(order.main_date(release, resource["resourceType"]), sink.x)
+    return IndexEntry(postings, sink.x, sorts, sink.f, class_, beginning, shape)
 
 
 def _walk(children: dict[str, _Place], item: dict[str, Any], sink: Sink) -> None:

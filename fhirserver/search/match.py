@@ -22,6 +22,7 @@ from fhirserver.search.ast import (
     Not,
     Or,
     Param,
+    Shaped,
     Test,
     Updated,
 )
@@ -46,7 +47,7 @@ def matches(node: Node, resource: dict[str, Any], release: Release) -> bool:
             return resource["resourceType"] == type_ and _satisfies(parameters(release, type_)[code], test, resource)
         case Missing(type_, code, _, missing):
             return _has_value(parameters(release, type_)[code], resource) is not missing
-        case Chain() | Concepts() | Has() | Kin() | Listed() | Member():
+        case Chain() | Concepts() | Has() | Kin() | Listed() | Member() | Shaped():
             raise TypeError(f"{type(node).__name__} must be resolved before it is matched (search/chains.py)")
 
 

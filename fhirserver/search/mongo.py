@@ -23,10 +23,11 @@ from fhirserver.search.ast import (
     Not,
     Or,
     Param,
+    Shaped,
     Test,
     Updated,
 )
-from fhirserver.search.kinds import composite, date, ranges, simple, terms
+from fhirserver.search.kinds import composite, date, ranges, simple, terms, token_index
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import parameters
 
@@ -87,6 +88,8 @@ def _filter(node: Node, release: Release) -> Filter:
             return {"_id": ids[0]} if len(ids) == 1 else {"_id": {"$in": list(ids)}}
         case Updated(when):
             return updated(when)
+        case Shaped(postings):
+            return _either([{"t": each} for each in postings])
         case Chain() | Concepts() | Has() | Kin() | Listed() | Member():
             raise TypeError(f"{type(node).__name__} must be resolved before it becomes a filter (search/chains.py)")
 
@@ -99,10 +102,15 @@ def _present(code: str, kind: Kind) -> list[Filter]:
         case "date" | "number" | "quantity":
             return [ranges.present(code)]
         case "token":
-            return [terms.present(code), terms.present(f"{code}:text")]
+            return [_tokens(code), terms.present(f"{code}:text")]
         case "reference":
-            return [terms.present(f"{code}{part}") for part in ("", ":identifier", ":text")]
+            return [terms.present(code), _tokens(f"{code}:identifier"), terms.present(f"{code}:text")]
     return [terms.present(code)]
+
+
+def _tokens(code: str) -> Filter:
+    """Any code, or a system alone."""
+    return {"$or": [terms.present(code), terms.present(code, token_index.WITHIN)]}
 
 
 def _either(found: list[Filter]) -> Filter:
@@ -116,27 +124,7 @@ def _either(found: list[Filter]) -> Filter:
             values = list(dict.fromkeys(value for each in found for value in _listed(each[key])))
             return {key: values[0] if len(values) == 1 else {"$in": values}}
     flat = [inner for each in found for inner in (each["$or"] if each.keys() == {"$or"} else (each,))]
-    merged = _merged(flat)
-    return merged[0] if len(merged) == 1 else {"$or": merged}
-
-
-def _merged(found: list[Filter]) -> list[Filter]:
-    """Conditions on ranges that differ in nothing but their keys become one."""
-    kept: list[Filter] = []
-    for each in found:
-        element = each.get("x", {}).get("$elemMatch") if each.keys() == {"x"} else None
-        if element is not None and "k" in element:
-            rest = {name: value for name, value in element.items() if name != "k"}
-            for other in kept:
-                twin = other.get("x", {}).get("$elemMatch", {})
-                if "k" in twin and {name: value for name, value in twin.items() if name != "k"} == rest:
-                    other["x"] = {"$elemMatch": {"k": {"$in": _listed(twin["k"]) + _listed(element["k"])}, **rest}}
-                    break
-            else:
-                kept.append(dict(each))
-        else:
-            kept.append(each)
-    return kept
+    return flat[0] if len(flat) == 1 else {"$or": flat}
 
 
 def _listed(value: Any) -> list[str]:
@@ -174,19 +162,3 @@ def updated(when: date.When) -> Filter:
             return {"at": {"$lt": low}}
         case "le":
             return {"at": {"$lte": high - step}}
-
-
-def sort_keys(sort: tuple[tuple[str, bool], ...]) -> list[tuple[str, int]]:
-    """(field, 1 or -1) of each key of a sort, the id last so that pages are stable.
-
-    A resource without a value comes first ascending and last descending: MongoDB's order of a missing field.
-    """
-    found = [(field_of(code), -1 if down else 1) for code, down in sort]
-    if not any(name == "_id" for name, _ in found):
-        found.append(("_id", found[-1][1] if found else 1))
-    return found
-
-
-def field_of(code: str) -> str:
-    """The document's field that a parameter sorts by."""
-    return {"_id": "_id", "_lastUpdated": "at"}.get(code, f"s.{code}")

@@ -153,7 +153,7 @@ def standard(release: Release, type_: str) -> Mapping[str, Parameter]:
 
 def _text(release: Release, type_: str, definition: registry.SearchParameter) -> Mapping[str, Parameter]:
     """The parameter of full text, whose value is the whole resource or its narrative, where the type has one."""
-    branches = (paths.Branch((), type_),)
+    branches: paths.Branches = (paths.Branch((), type_),)
     if definition.code == NARRATIVE:
         branches = paths.compiled(release, type_, "text")
     kept = tuple(branch for branch in branches if branch.type in (type_, "Narrative"))

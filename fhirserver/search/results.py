@@ -23,7 +23,6 @@ ONCE = frozenset({"_count", "_sort", "_total", "_summary", "_contained", "_conta
 NAMES = ONCE | {"_include", "_revinclude", "_elements"}
 PASSING = frozenset({"_format", "_pretty"})
 _SORTABLE = ("token", "string", "date", "number", "quantity", "reference", "uri")
-_UNSORTED = frozenset({"_tag", "_security", "_profile", "_source", "_language", "_in"})
 
 
 EVERY = "*"
@@ -76,13 +75,10 @@ def sort(release: Release, type_: str, value: str) -> tuple[tuple[str, bool], ..
         if parameter is None:
             raise Unknown(f"{type_} has no search parameter '{code}' to sort by.", expression="_sort")
         ready(release, type_, code, "_sort")
-        if parameter.kind not in _SORTABLE or code in _UNSORTED or (type_, code) == ("Group", "member"):
+        if parameter.kind not in _SORTABLE or code == "_in" or (type_, code) == ("Group", "member"):
             raise NotSupported(
                 f"'{code}', a parameter of kind {parameter.kind}, cannot be sorted by.", expression="_sort"
             )
-        if parameter.union:
-            parts = " or ".join(f"'{part}'" for part in parameter.union)
-            raise NotSupported(f"'{code}' cannot be sorted by: sort by {parts}.", expression="_sort")
         if code not in [known for known, _ in found]:
             found.append((code, each.startswith("-")))
     if len(found) > 5:

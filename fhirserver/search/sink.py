@@ -19,13 +19,17 @@ class Sink:
     t: list[str] = field(default_factory=list)
     x: list[dict[str, Any]] = field(default_factory=list)
     s: dict[str, Any] = field(default_factory=dict)
-    f: dict[str, list[str]] = field(default_factory=dict)
+    high: dict[str, Any] = field(default_factory=dict)
+    f: dict[str, list[Any]] = field(default_factory=dict)
 
     def sort(self, code: str, key: Any) -> None:
-        """Keeps the lowest key of a parameter, which is what R5 sorts by."""
-        known = self.s.get(code)
-        if known is None or key < known:
+        """Keeps the lowest key of a parameter, by which results ascend, and the highest, by which they descend."""
+        known = self.s.setdefault(code, key)
+        if key < known:
+            self.high.setdefault(code, known)
             self.s[code] = key
+        elif key > self.high.get(code, known):
+            self.high[code] = key
 
 
 Indexer = Callable[[Any, Sink], None]

@@ -1,6 +1,6 @@
 """The shapes of what goes in and comes out, and how a version lies in MongoDB.
 
-    {_id: "<logical id>", v: 3, at: <instant>, gone: false, rel: "R5", r: {…}, t: […], x: […], s: {…}, f: {…}}
+    {_id: "<logical id>", v: 3, at: <instant>, gone: false, rel: "R5", r: {…}, t: […], x: […], s: {…}, f: {…}, w, o}
 
 A version that created the resource has `by`, its method. A document in `history` has the same fields without the index
 terms, its type and id as `ty` and `id`, and the `_id` "Type/id/0000000003".
@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
+from fhirserver.search import order
+from fhirserver.search.shapes import Shape
 from fhirserver.store.codec import Document
 
 Origin = Literal["POST", "PUT"]
@@ -33,12 +36,24 @@ class IndexEntry(Protocol):
         """Ranges: {k: <parameter>, lo, hi, …}."""
 
     @property
-    def s(self) -> dict[str, Any]:
-        """Sort keys by parameter."""
+    def s(self) -> dict[str, str]:
+        """Sort keys by parameter, without their ends."""
 
     @property
     def f(self) -> dict[str, Any]:
         """Full normalised strings by parameter."""
+
+    @property
+    def w(self) -> int:
+        """The class of the resource's place in the order of its type."""
+
+    @property
+    def o(self) -> str:
+        """The beginning of its order key, which its id ends."""
+
+    @property
+    def shape(self) -> Shape:
+        """Which parameters have a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +117,15 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search within one type: a trusted filter, sort keys such as ("s.title", 1), and where the last page ended.
+    """What a trusted filter finds within one type, in the order of places, or of sort keys such as ("at", 1).
 
-    `after` holds the values of the sort keys and the id of the last item, as `Page.last` gave them.
+    `after` is where the last page ended, as `Page.last` gave it.
     """
 
     filter: Mapping[str, Any]
     sort: tuple[tuple[str, int], ...] | list[tuple[str, int]] = ()
     limit: int = 50
     after: tuple[Any, ...] | None = None
-    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +196,18 @@ def document(
         made["r"] = resource
     if members is not None:
         made["m"] = members
-    if entry is not None and resource is not None:
-        made |= {"t": entry.t, "x": entry.x, "s": entry.s, "f": entry.f}
-    else:
-        made |= {"t": [], "x": [], "s": {}, "f": {}}
+    made |= NO_TERMS if entry is None or resource is None else terms(entry, id)
     return made
+
+
+NO_TERMS: Mapping[str, Any] = MappingProxyType({"t": [], "x": [], "s": {}, "f": {}})
+"""The index terms of a deletion, which is never found."""
+
+
+def terms(entry: IndexEntry, id: str) -> Document:
+    """The index terms of a resource as its document holds them."""
+    sorts = {code: order.ended(key, id) for code, key in entry.s.items()}
+    return {"t": entry.t, "x": entry.x, "s": sorts, "f": entry.f, "w": entry.w, "o": entry.o + id}
 
 
 def superseded(type: str, id: str, stored: Stored) -> Document:

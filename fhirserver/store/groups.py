@@ -13,11 +13,12 @@ from typing import Any
 from fhirserver import fhirjson
 from fhirserver.errors import Gone, NotFound
 from fhirserver.fhirjson import Resource
-from fhirserver.store import batches, members, reads, superseding
+from fhirserver.search.shapes import Shape
+from fhirserver.store import batches, members, reads, shapes, superseding
 from fhirserver.store.alignment import align
 from fhirserver.store.codec import Document, storable
 from fhirserver.store.context import Context
-from fhirserver.store.documents import IndexEntry, Put, Stored, Written, stamped, superseded
+from fhirserver.store.documents import IndexEntry, Put, Stored, Written, stamped, superseded, terms
 from fhirserver.store.members import TYPE
 from fhirserver.store.versions import check, following, is_unchanged, step
 
@@ -39,8 +40,11 @@ class Membership:
 class _Entry:
     t: list[str]
     x: list[dict[str, Any]]
-    s: dict[str, Any]
+    s: dict[str, str]
     f: dict[str, Any]
+    w: int
+    o: str
+    shape: Shape
 
 
 async def put(ctx: Context, item: Put) -> Written:
@@ -149,7 +153,8 @@ async def _renew(
     changes: Document = {"v": version, "at": at, "rel": release, "r": storable(resource), "m": counts}
     if index:
         entry = _without_members(index(resource))
-        changes |= {"t": entry.t, "x": storable(entry.x), "s": storable(entry.s), "f": entry.f}
+        await shapes.note(ctx, [(TYPE, entry.shape)])
+        changes |= storable(terms(entry, group))
     superseding.keep(ctx, [superseded(TYPE, group, current)])
     where = {"_id": group, "v": current.version}
     await ctx.of(TYPE).update_one(where, {"$set": changes, "$unset": {"by": ""}}, session=ctx.session)
@@ -181,5 +186,7 @@ def _keys(found: Sequence[dict[str, Any]]) -> list[bytes]:
 
 def _without_members(entry: IndexEntry) -> IndexEntry:
     """Members are found by their own collection; as postings they would make the document grow with them."""
-    terms = [term for term in entry.t if not term.startswith("member|")]
-    return entry if len(terms) == len(entry.t) else _Entry(terms, entry.x, entry.s, entry.f)
+    kept = [term for term in entry.t if not term.startswith("member|")]
+    if len(kept) == len(entry.t):
+        return entry
+    return _Entry(kept, entry.x, entry.s, entry.f, entry.w, entry.o, entry.shape)

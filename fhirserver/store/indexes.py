@@ -5,6 +5,8 @@ https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 
 from pymongo import ASCENDING, IndexModel
@@ -12,20 +14,24 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from fhirserver.errors import StartupError
-from fhirserver.search.indexing import REFERS, TRACED, references
+from fhirserver.search.indexing import REFERS, TRACED, entry, references
+from fhirserver.search.segments import POSTINGS, RANGES
+from fhirserver.store import reindexing
 from fhirserver.store.codec import Document
 from fhirserver.store.context import Context
 
-LAYOUT = 2
+log = logging.getLogger(__name__)
+
+LAYOUT = 3
 """The number of the layout that this code reads and writes."""
 
-POSTINGS = "postings"
-RANGES = "ranges"
 CHANGES = "changes"
+SORTS = "sorts"
 
-_OF_A_TYPE = [
-    IndexModel([("t", ASCENDING), ("_id", ASCENDING)], name=POSTINGS),
-    IndexModel([("x.k", ASCENDING), ("x.lo", ASCENDING), ("x.hi", ASCENDING)], name=RANGES),
+OF_A_TYPE = [
+    IndexModel([("t", ASCENDING), ("w", ASCENDING), ("o", ASCENDING)], name=POSTINGS),
+    IndexModel([("x.k", ASCENDING), ("x.lo", ASCENDING), ("_id", ASCENDING)], name=RANGES),
+    IndexModel([("s.$**", ASCENDING)], name=SORTS),
     IndexModel([("at", ASCENDING), ("_id", ASCENDING)], name=CHANGES),
 ]
 _OF_HISTORY = [
@@ -52,7 +58,18 @@ async def _from_first(db: AsyncDatabase[Document]) -> None:
             await db[type_].update_one({"_id": found["_id"]}, {"$addToSet": {"t": {"$each": traces}}})
 
 
-MIGRATIONS: dict[int, Migration] = {1: _from_first}
+async def _from_second(db: AsyncDatabase[Document]) -> None:
+    """Layout 2 kept postings by id, ranges as narrow or wide ones, and no indexes of sort keys: all terms anew."""
+    for type_ in sorted(name for name in await db.list_collection_names() if name[:1].isupper()):
+        log.info("Indexing %s anew: the layout of the database has changed.", type_)
+        for name in (POSTINGS, RANGES):
+            with contextlib.suppress(OperationFailure):
+                await db[type_].drop_index(name)
+        await db[type_].create_indexes(OF_A_TYPE)
+        await reindexing.renew(db, type_, entry)
+
+
+MIGRATIONS: dict[int, Migration] = {1: _from_first, 2: _from_second}
 """From a layout to the next: migration N takes a database from N to N + 1."""
 
 
@@ -61,8 +78,14 @@ async def ensure(ctx: Context, type: str) -> None:
     if type in ctx.prepared:
         return
     with ctx.translated():
-        await ctx.of(type).create_indexes(_OF_A_TYPE)
+        await ctx.of(type).create_indexes(OF_A_TYPE)
     ctx.prepared.add(type)
+
+
+async def types(ctx: Context) -> list[str]:
+    """The resource types that have a collection: their names begin with a capital, ours do not."""
+    with ctx.translated():
+        return sorted(name for name in await ctx.db.list_collection_names() if name[:1].isupper())
 
 
 async def prepare(db: AsyncDatabase[Document]) -> None:

@@ -1,4 +1,4 @@
-"""Searching one type: a filter, an order, and pages that continue where the last one ended.
+"""Searching one type: segments in their order, and pages that continue where the last one ended.
 
 https://hl7.org/fhir/R5/http.html#paging; keyset paging costs the same on every page, and no page is lost or
 repeated when resources come and go in between.
@@ -6,39 +6,102 @@ repeated when resources come and go in between.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from fhirserver.search.segments import Ask, Keyed, Ordered, Placed, Segment, behind
+from fhirserver.store.codec import Document
 from fhirserver.store.context import Context
 from fhirserver.store.documents import BODY, Page, Query, Version, stored_of
 from fhirserver.store.reads import fetch, read_version, whole
 
-_PLAIN = frozenset({"_id", "at"})
-"""Sort keys that are never decimals."""
+Row = dict[str, Any]
 
 
 async def find(ctx: Context, type: str, query: Query) -> Page:
-    """A page of versions; TooCostly when the database takes longer than the setting search_timeout_s."""
-    if query.limit <= 0:
+    """A page of what a filter finds; TooCostly when the database takes longer than the setting search_timeout_s."""
+    segment = Keyed(dict(query.filter), _complete(query.sort)) if query.sort else Placed(dict(query.filter))
+    return await page(ctx, type, (segment,), query.limit, query.after)
+
+
+async def page(
+    ctx: Context, type: str, segments: Sequence[Segment], limit: int, after: tuple[Any, ...] | None = None
+) -> Page:
+    """A page of what segments find, behind the position (segment, its own position …); TooCostly as in `find`."""
+    if limit <= 0:
         return Page([], None, False)
-    sort = complete(query.sort)
-    where = dict(query.filter)
-    if query.after is not None:
-        where = {"$and": [where, beyond(sort, query.after)]}
-    projection = {"v": 1, **{name: 1 for name, _ in sort if name != "_id"}}
-    wanted = query.limit + 1
-    collection = ctx.plain(type) if all(name in _PLAIN for name, _ in sort) else ctx.of(type)
     with ctx.translated():
-        cursor = collection.find(where, projection, batch_size=wanted, session=ctx.session)
-        cursor = cursor.sort(sort).limit(wanted).max_time_ms(ctx.search_timeout_ms)
-        if query.hint:
-            cursor = cursor.hint(query.hint)
-        heads = await cursor.to_list(None)
-        more = len(heads) > query.limit
-        heads = heads[: query.limit]
-        items = await bodies(ctx, type, heads)
-    last = tuple(_value(heads[-1], name) for name, _ in sort) if heads else None
+        met = await heads(ctx, type, segments, limit + 1, after)
+        more, met = len(met) > limit, met[:limit]
+        items = await bodies(ctx, type, [row for _, row in met])
+    last = (met[-1][0], *segments[met[-1][0]].position(met[-1][1])) if met else None
     return Page(items, last, more)
+
+
+async def heads(
+    ctx: Context, type: str, segments: Sequence[Segment], limit: int, after: tuple[Any, ...] | None = None
+) -> list[tuple[int, Row]]:
+    """At most `limit` matches behind a position: the number of the segment, and a row with id, version and place."""
+    if after is not None and not _is_position(segments, after):
+        raise ValueError("the position is not one of this search")
+    first, inner = (after[0], after[1:]) if after is not None else (0, None)
+    met: list[tuple[int, Row]] = []
+    for at in range(first, len(segments)):
+        rows = await _rows(ctx, type, segments[at], inner if at == first else None, limit - len(met))
+        met += [(at, row) for row in rows]
+        if len(met) >= limit:
+            break
+    return met
+
+
+def _is_position(segments: Sequence[Segment], after: tuple[Any, ...]) -> bool:
+    return bool(after) and isinstance(after[0], int) and 0 <= after[0] < len(segments)
+
+
+async def _rows(ctx: Context, type: str, segment: Segment, after: tuple[Any, ...] | None, limit: int) -> list[Row]:
+    """The next rows of a segment in its order."""
+    asks = segment.asks(after)
+    if isinstance(segment, Ordered) and len(asks) > 1:
+        several = [await rows_of(ctx, type, ask, limit) for ask in asks]
+        return list(islice(heapq.merge(*several, key=segment.position, reverse=segment.direction < 0), limit))
+    found: list[Row] = []
+    for ask in asks:
+        if len(found) < limit:
+            found += await rows_of(ctx, type, ask, limit - len(found))
+    return found
+
+
+async def rows_of(ctx: Context, type: str, ask: Ask, limit: int) -> list[Row]:
+    """At most `limit` rows of one query: id, version and its fields."""
+    collection = ctx.of(type) if ask.index or ask.computed else ctx.plain(type)
+    if ask.computed:
+        found: Any = collection.aggregate(
+            stages(ask, limit), session=ctx.session, maxTimeMS=ctx.search_timeout_ms, batchSize=limit + 1
+        )
+        if hasattr(found, "__await__"):  # PyMongo's is a coroutine, Motor's is not
+            found = await found
+        gathered: list[Row] = await found.to_list(None)
+        return gathered
+    cursor = collection.find(ask.filter, {"v": 1, **ask.fields}, batch_size=limit + 1, session=ctx.session)
+    if ask.sort:
+        cursor = cursor.sort(list(ask.sort))
+    if ask.index:
+        cursor = cursor.hint(ask.index)
+    if ask.low:
+        cursor = cursor.min(list(ask.low)).max(list(ask.high))
+    rows: list[Row] = await cursor.limit(limit).max_time_ms(ctx.search_timeout_ms).to_list(None)
+    return rows
+
+
+def stages(ask: Ask, limit: int) -> list[Document]:
+    """The aggregation that computes the fields of a query and sorts by them; `low` is where it goes on."""
+    found: list[Document] = [{"$match": ask.filter}, {"$project": {"v": 1, **ask.fields}}]
+    if ask.low:
+        branches = behind(ask.sort, tuple(value for _, value in ask.low))
+        found.append({"$match": {"$or": branches} if branches else {"_id": {"$in": []}}})
+    return [*found, {"$sort": dict(ask.sort)}, {"$limit": limit}]
 
 
 async def bodies(ctx: Context, type: str, heads: list[dict[str, Any]]) -> list[Version]:
@@ -79,42 +142,7 @@ async def count(ctx: Context, type: str, filter: Mapping[str, Any], *, cap: int 
         return int(await ctx.of(type).count_documents(dict(filter), session=ctx.session, **options))
 
 
-def complete(sort: list[tuple[str, int]] | tuple[tuple[str, int], ...]) -> list[tuple[str, int]]:
+def _complete(sort: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
     """The sort keys made total: ties are broken by id."""
-    keys = list(sort)
-    return keys if any(name == "_id" for name, _ in keys) else [*keys, ("_id", 1)]
-
-
-def beyond(sort: list[tuple[str, int]], after: tuple[Any, ...]) -> dict[str, Any]:
-    """The filter for what comes after an item in the order of `sort`; ValueError when `after` does not fit.
-
-    MongoDB sorts a missing value as null, before every other; its comparisons never match null.
-    """
-    if len(after) != len(sort):
-        raise ValueError(f"{len(after)} values for {len(sort)} sort keys")
-    branches: list[dict[str, Any]] = []
-    ties: list[dict[str, Any]] = []
-    for (name, direction), value in zip(sort, after, strict=True):
-        if value is None and direction > 0:
-            branches.append({"$and": [*ties, {name: {"$ne": None}}]})
-        elif value is not None and direction > 0:
-            branches.append({"$and": [*ties, {name: {"$gt": value}}]})
-        elif value is not None:
-            smaller: dict[str, Any] = {name: {"$lt": value}}
-            if name != "_id":
-                smaller = {"$or": [smaller, {name: None}]}
-            branches.append({"$and": [*ties, smaller]})
-        ties = [*ties, {name: {"$eq": value}}]
-    if not branches:
-        return {"_id": {"$in": []}}
-    if len(branches) == 1:
-        only = branches[0]["$and"]
-        return only[0] if len(only) == 1 else branches[0]
-    return {"$or": branches}
-
-
-def _value(head: dict[str, Any], name: str) -> Any:
-    value: Any = head
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+    keys = tuple(sort)
+    return keys if any(name == "_id" for name, _ in keys) else (*keys, ("_id", 1))

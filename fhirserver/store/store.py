@@ -225,11 +225,13 @@ class Store(Operations):
 
     async def types(self) -> list[str]:
         """The resource types that have a collection."""
-        return await reindexing.types(self._ctx)
+        return await indexes.types(self._ctx)
 
-    async def reindex(self, type: str, index: Callable[[Resource], IndexEntry]) -> int:
+    async def reindex(self, type: str, index: reindexing.Index) -> int:
         """Gives every live resource of a type new index terms and builds its indexes anew; the number of resources."""
-        return await reindexing.reindex(self._ctx, type, index)
+        with self._ctx.translated():
+            await indexes.ensure(self._ctx, type)
+            return await reindexing.renew(self._ctx.db, type, index)
 
     @property
     def passes(self) -> Passes:

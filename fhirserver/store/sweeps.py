@@ -18,10 +18,12 @@ from pymongo import UpdateOne
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
 from fhirserver.search.added import MARK, mark
+from fhirserver.search.shapes import Shape
+from fhirserver.store import shapes
 from fhirserver.store.context import Context
 from fhirserver.store.documents import IndexEntry
 from fhirserver.store.passes import Job, Pass, Passes
-from fhirserver.store.reindexing import _update
+from fhirserver.store.reindexing import renewed
 
 BATCH = 200
 """Resources that are read and written together."""
@@ -93,11 +95,14 @@ async def _late(ctx: Context, current: Pass, job: Job, index: Index) -> Job:
 async def _write(ctx: Context, current: Pass, job: Job, found: Sequence[Found], index: Index) -> Job:
     """Gives resources new terms; the job with what came of it."""
     updates: list[UpdateOne] = []
+    noted: list[tuple[str, Shape]] = []
     errors: list[str] = []
     begun = time.perf_counter()
     for each in found:
         try:
-            updates.append(_update(dict(each), index(each["r"])))
+            entry = index(each["r"])
+            updates.append(renewed(each, entry))
+            noted.append((current.type, entry.shape))
         except Exception as error:
             # One resource that cannot be indexed must not keep the others from it; the state names it.
             errors.append(f"{current.type}/{each['_id']}: {type(error).__name__}")
@@ -106,6 +111,7 @@ async def _write(ctx: Context, current: Pass, job: Job, found: Sequence[Found], 
             begun = time.perf_counter()
     written = 0
     if updates:
+        await shapes.note(ctx, noted)
         done = await ctx.of(current.type).bulk_write(updates, ordered=False)
         written = done.matched_count
     failed, shown = job.failed + len(errors), (*job.errors, *errors)[:_SHOWN]

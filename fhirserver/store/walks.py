@@ -20,10 +20,13 @@ from fhirserver.store.failures import is_duplicate
 from fhirserver.store.reads import together
 from fhirserver.store.searches import bodies
 
+Place = tuple[int, str]
+"""The class and the order key of a resource, search/order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a walk: the resources of a type that a filter finds, by id."""
+    """A part of a walk: the resources of a type that a filter finds, in the order of the type's places."""
 
     type: str
     filter: Mapping[str, Any]
@@ -31,12 +34,13 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a walk meets a resource: the number of the stretch, and the version that was met."""
+    """Where a walk meets a resource: the number of the stretch, the version that was met, and its place there."""
 
     stretch: int
     type: str
     id: str
     version: int
+    place: Place = (0, "")
 
 
 async def steps(ctx: Context, stretches: Sequence[Stretch], limit: int) -> list[Step]:
@@ -58,7 +62,9 @@ async def steps(ctx: Context, stretches: Sequence[Stretch], limit: int) -> list[
         for stretch, own in zip(stretches, stages, strict=True):
             if len(rows) < limit:
                 rows += await _rows(ctx, stretch.type, own, limit)
-    return [Step(row["n"], stretches[row["n"]].type, row["_id"], row["v"]) for row in rows[:limit]]
+    return [
+        Step(row["n"], stretches[row["n"]].type, row["_id"], row["v"], (row["w"], row["o"])) for row in rows[:limit]
+    ]
 
 
 async def _rows(ctx: Context, type: str, pipeline: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
@@ -75,9 +81,9 @@ async def _rows(ctx: Context, type: str, pipeline: list[dict[str, Any]], limit: 
 def _stages(at: int, stretch: Stretch, limit: int) -> list[dict[str, Any]]:
     return [
         {"$match": dict(stretch.filter)},
-        {"$sort": {"_id": 1}},
+        {"$sort": {"w": 1, "o": 1}},
         {"$limit": limit},
-        {"$project": {"v": 1, "n": {"$literal": at}}},
+        {"$project": {"v": 1, "w": 1, "o": 1, "n": {"$literal": at}}},
     ]
 
 

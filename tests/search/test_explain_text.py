@@ -98,7 +98,7 @@ def test_what_it_led_to_is_not(params: list[tuple[str, str]]) -> None:
 
 def test_the_values_of_an_inner_search_are_the_clients_too() -> None:
     node = asked("Observation", ("subject:Patient._has:Condition:patient:code", "http://sct|1")).filter
-    assert "code|http://sct|1" in literals(node, "R5")
+    assert "code@http://sct|1" in literals(node, "R5")
 
 
 def test_the_members_that_a_client_names_are_shown() -> None:

@@ -138,8 +138,8 @@ def test_an_entry_holds_plain_values_only() -> None:
         assert len(set(found["t"])) == len(found["t"])
         assert all(isinstance(each, str) for each in found["t"])
         for each in found["x"]:
-            assert {"k", "lo", "hi"} <= each.keys() <= {"k", "lo", "hi", "u"}
-            assert type(each["lo"]) is type(each["hi"])
+            assert {"k", "lo"} <= each.keys() <= {"k", "lo", "hi", "u"}
+            assert type(each["lo"]) is type(each.get("hi", each["lo"]))
             assert isinstance(each["lo"], datetime | Decimal)
-        assert all(isinstance(each, str | datetime | Decimal) for each in found["s"].values())
+        assert all(isinstance(each, str) for each in found["s"].values())
         assert fhirjson.dumps(found["f"])

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shelf import Shelf, document
+from shelf import Shelf
 
 from fhirserver.errors import BadRequest
 from fhirserver.resources.registry import Release
+from fhirserver.search.indexing import entry
 from fhirserver.search.match import matches
+from fhirserver.search.order import HIGHEST
+from fhirserver.search.parameters import parameters
 from fhirserver.search.parse import parse
+from fhirserver.search.plan import Sort
 
 BASES = ["http://here.org/r5"]
 SYSTEMS = st.sampled_from(
@@ -193,6 +197,32 @@ ON_OBSERVATION = st.one_of(
         MISSING,
     ),
     asked(["_profile"], st.sampled_from(["http://p", "http://p|1", "http://p|2"])),
+    st.tuples(
+        st.just("_sort"),
+        st.builds(
+            "{}{}".format,
+            st.sampled_from(["", "-"]),
+            st.sampled_from(
+                [
+                    "date",
+                    "code",
+                    "category",
+                    "status",
+                    "subject",
+                    "value-quantity",
+                    "identifier",
+                    "_lastUpdated",
+                    "_id",
+                    "performer",
+                    "value-concept",
+                    "_tag",
+                    "date,-code",
+                    "status,date,_lastUpdated",
+                    "-_id,date",
+                ]
+            ),
+        ),
+    ),
 )
 ON_PATIENT = st.one_of(
     asked(["name", "family", "given", "name:contains", "family:exact", "name:exact", "given:contains"], WORD),
@@ -207,26 +237,62 @@ ON_PATIENT = st.one_of(
         MISSING,
     ),
     asked(["_id", "_id:not"], st.sampled_from(["r0", "r1", "zz"])),
+    st.tuples(
+        st.just("_sort"),
+        st.builds(
+            "{}{}".format,
+            st.sampled_from(["", "-"]),
+            st.sampled_from(["name", "birthdate", "death-date", "phone", "family,given", "general-practitioner"]),
+        ),
+    ),
 )
 
 
 def agree(
     shelf: Shelf, resources: list[dict[str, Any]], searches: list[list[tuple[str, str]]], release: Release = "R5"
 ) -> None:
-    shelf.collection.delete_many({})
     held = {f"r{number}": resource | {"id": f"r{number}"} for number, resource in enumerate(resources)}
     for resource in held.values():
         meta = resource.setdefault("meta", {})
         resource["meta"] = {"lastUpdated": "2020-01-01T00:00:00.000Z"} | meta
-    shelf.put([document(release, resource) for resource in held.values()])
+    shelf.fill(release, held.values())
     shelf.put([{"_id": "gone", "v": 2, "gone": True, "t": [], "x": [], "s": {}, "f": {}}])
+    type_ = resources[0]["resourceType"]
     for params in searches:
         try:
-            node = parse(release, resources[0]["resourceType"], params, strict=True, base_urls=BASES).filter
+            request = parse(release, type_, params, strict=True, base_urls=BASES)
         except BadRequest:
             continue  # a combination that has no meaning, and says so
+        node, sort = request.filter, request.sort
         matched = sorted(id_ for id_, resource in held.items() if matches(node, resource, release))
         assert shelf.ids(node, release) == matched, params
+        paged = shelf.paged(shelf.plan(type_, node, sort, release), len(params))
+        assert sorted(paged) == matched, (params, sort)
+        assert in_order(release, type_, [held[id_] for id_ in paged], sort), (params, sort, paged)
+
+
+def in_order(release: Release, type_: str, found: list[dict[str, Any]], sort: Sort) -> bool:
+    """Whether resources stand in the order of their sort keys, those without one before all others."""
+    if len(sort) != 1:
+        return True
+    ((code, down),) = sort
+    keys = []
+    for resource in found:
+        if code == "_lastUpdated":
+            keys.append((True, resource["meta"]["lastUpdated"]))
+        elif code == "_id":
+            keys.append((True, resource["id"]))
+        else:
+            sorts = entry(release, resource).s
+            highest = sorts.get(code + HIGHEST) if down else None
+            parts = parameters(release, type_)[code].union
+            if parts:
+                every = [sorts.get(part + HIGHEST if down else part) or sorts.get(part) for part in parts]
+                least = (max if down else min)((each for each in every if each), default=None)
+                keys.append((least is not None, least or ""))
+                continue
+            keys.append((code in sorts, highest or sorts.get(code, "")))
+    return keys == sorted(keys, reverse=down)
 
 
 CALM = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -234,7 +300,7 @@ CALM = settings(max_examples=60, deadline=None, suppress_health_check=list(Healt
 
 @pytest.fixture(scope="module")
 def shelf(shelves: Callable[[str], Shelf]) -> Shelf:
-    return shelves("property")
+    return shelves("Property")
 
 
 @CALM

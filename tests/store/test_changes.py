@@ -13,12 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fhirserver.fhirjson import Interval
+from fhirserver.search.segments import Ordered, Placed
 from fhirserver.settings import Settings
 from fhirserver.store import changes, marks
 from fhirserver.store.changes import Ask
 from fhirserver.store.client import connect
 from fhirserver.store.documents import Version
 from fhirserver.store.embedded import Mongod
+from fhirserver.store.indexes import LAYOUT
 from fhirserver.store.marks import Window
 from fhirserver.store.store import Store
 from tests.conftest import Opener
@@ -311,7 +313,34 @@ async def test_layout_1_is_read_and_found_after_its_migration(
         ("a.b-1", 2, None),
         ("a.b-1", 1, None),
     ]
-    assert (await db["meta"].find_one({"_id": "layout"}) or {})["number"] == 2
+    assert (await db["meta"].find_one({"_id": "layout"}) or {})["number"] == LAYOUT
+    await again.close()
+
+
+async def test_layout_2_is_searched_after_its_migration(store: Store, settings: Settings, mongodb_uri: str) -> None:
+    sent = patient(name=[{"family": "Berg"}], birthDate="1980-05-05", active=True)
+    for turn in range(2):
+        await put(store, sent | {"language": f"x-{turn}"}, "1")
+    await put(store, sent, "2")
+    await store.remove("Patient", "2")
+    db = store._ctx.db
+    await db["Patient"].drop_indexes()
+    await db["Patient"].create_index([("t", 1), ("_id", 1)], name="postings")
+    await db["Patient"].create_index([("x.k", 1), ("x.lo", 1), ("x.hi", 1)], name="ranges")
+    await db["Patient"].update_many(
+        {"gone": False}, {"$unset": {"w": "", "o": ""}, "$set": {"t": ["|live"], "x": [], "s": {}}}
+    )
+    await db["shapes"].drop()
+    await db["meta"].update_one({"_id": "layout"}, {"$set": {"number": 2}})
+    again = await connect(settings, mongodb_uri)
+    page = await again.page("Patient", (Placed({"t": "family|berg"}),), 5)
+    assert [version.id for version in page.items] == ["1"]
+    shapes = await again.shapes("Patient")
+    (posting,) = shapes.within(["birthdate"], missing=False) or []
+    page = await again.page("Patient", (Placed({"t": posting}), Ordered({}, "birthdate", -1)), 5)
+    assert [version.version for version in page.items] == [2, 2]
+    assert set(await db["Patient"].index_information()) == {"_id_", "postings", "ranges", "sorts", "changes"}
+    assert await again.count("Patient", {"t": "|live"}) == 1
     await again.close()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhirserver import fhirjson
+from fhirserver.search.shapes import Shape
 from fhirserver.store.documents import Version, Written
 from fhirserver.store.store import Store, Tx
 
@@ -14,8 +15,11 @@ from fhirserver.store.store import Store, Tx
 class Entry:
     t: list[str] = field(default_factory=lambda: ["|live"])
     x: list[dict[str, Any]] = field(default_factory=list)
-    s: dict[str, Any] = field(default_factory=dict)
+    s: dict[str, str] = field(default_factory=dict)
     f: dict[str, Any] = field(default_factory=dict)
+    w: int = 0
+    o: str = ""
+    shape: Shape = field(default_factory=lambda: Shape("none", ()))
 
 
 async def put(

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from fhirserver import fhirjson
-from fhirserver.search.indexing import LIVE, entry
+from fhirserver.search.indexing import entry
 from fhirserver.search.kinds.reference import CONTAINED
 from fhirserver.search.parameters import parameters
 from fhirserver.search.sink import LONGEST
@@ -90,8 +90,13 @@ def searches(resource: Json) -> Iterator[tuple[str, str]]:
     found: dict[str, str] = {}
     for posting in indexed.t:
         code, _, rest = posting.partition("|")
+        if "@" in code:
+            code, _, system = code.partition("@")
+            rest = f"{system}|{rest}"
         name, _, modifier = code.partition(":")
-        if posting == LIVE or len(posting) >= LONGEST or rest in ("", CONTAINED) or modifier not in ("", "identifier"):
+        if posting.startswith("|") or len(posting) >= LONGEST or rest in ("", CONTAINED):
+            continue
+        if modifier not in ("", "identifier"):
             continue
         match known[name].kind:
             case "token":
@@ -105,7 +110,7 @@ def searches(resource: Json) -> Iterator[tuple[str, str]]:
         # The posting with the system comes after the one without.
         found[code] = value
     for each in indexed.x:
-        name = each["k"].lstrip("~")
+        name = each["k"]
         if name in found or name not in known:
             continue
         match known[name].kind:

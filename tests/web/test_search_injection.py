@@ -24,6 +24,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from fhirserver import fhirjson
 from fhirserver.resources.registry import resource_types, structure
+from fhirserver.search.order import HIGHEST
 from fhirserver.search.parameters import parameters
 from fhirserver.settings import Settings
 from fhirserver.store.client import connect
@@ -36,13 +37,13 @@ OPERATORS = frozenset({
     "$and", "$or", "$nor", "$not", "$in", "$nin", "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$elemMatch", "$exists",
     "$regex", "$options", "$geoWithin", "$centerSphere", "$match", "$sort", "$limit", "$skip", "$project", "$group",
     "$unwind", "$unionWith", "$filter", "$cond", "$sum", "$min", "$max", "$first", "$count", "$literal", "$ifNull",
-    "$set", "$setOnInsert",
+    "$set", "$setOnInsert", "$meta", "$arrayElemAt", "$split",
 })  # fmt: skip
 """Operators that the server's own commands are made of; none of them runs a script."""
 
 FIELDS = frozenset({
     "_id", "t", "w", "o", "x", "k", "lo", "hi", "u", "at", "v", "n", "p", "g", "e", "to", "gone", "rel", "by", "r", "m",
-    "ty", "id", "name", "key", "number", "value", "coll", "pipeline",
+    "ty", "id", "name", "key", "k0", "k1", "k2", "k3", "k4", "number", "value", "coll", "pipeline",
     "input", "as", "cond", "rev",
 })  # fmt: skip
 """Fields of documents, also with others before a dot."""
@@ -265,7 +266,7 @@ def _computes(path: str) -> bool:
 
 def _is_field(key: str) -> bool:
     if key[:2] in ("f.", "s."):
-        return key[2:].removesuffix(":exact") in CODES
+        return key[2:].removesuffix(":exact").removesuffix(HIGHEST) in CODES
     return all(part in FIELDS or part in ELEMENTS for part in key.split("."))
 
 

@@ -7,8 +7,9 @@ https://hl7.org/fhir/R5/search.html#composite
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from itertools import islice, product
 from typing import Any
@@ -28,7 +29,7 @@ from fhirserver.search.kinds import (
     token_index,
     uri,
 )
-from fhirserver.search.kinds.terms import Filter
+from fhirserver.search.kinds.terms import Filter, Span
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.paths import Key
 from fhirserver.search.sink import Indexer, Sink, bounded
@@ -147,8 +148,8 @@ def indexer(parameter: Parameter) -> Indexer | None:
                 # Most resources that have one part of a composite have another type of the other.
                 if type(item) is dict and any(names.isdisjoint(item) for names in needed):
                     continue
-                spans = () if measured is None else _spans(measured, item, root)
-                if measured is not None and not spans:
+                measured_as = () if measured is None else _measured(measured, item, root)
+                if measured is not None and not measured_as:
                     continue
                 alternatives = []
                 for component, make in equal:
@@ -160,8 +161,9 @@ def indexer(parameter: Parameter) -> Indexer | None:
                     joined = [terms.join(each) for each in islice(product(*alternatives), MOST)]
                     if measured is None:
                         sink.t.extend(f"{code}|{each}" for each in joined)
-                    for mark, rest in spans:
-                        sink.x.extend({"k": mark + bounded(f"{code}|{each}"), **rest} for each in joined)
+                    for elements in measured_as:
+                        for each in joined:
+                            sink.x += elements(bounded(f"{code}|{each}"))
 
     return index
 
@@ -177,24 +179,27 @@ def _values(component: Parameter, item: Any, root: dict[str, Any]) -> list[tuple
     return [(b.type, value) for b in component.branches for value in paths.select(b, item, root)]
 
 
-def _spans(component: Parameter, item: Any, root: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The ranges of a component: the mark of a wide one, and what stands beside k."""
-    found: list[tuple[str, dict[str, Any]]] = []
+def _measured(component: Parameter, item: Any, root: dict[str, Any]) -> list[Callable[[str], list[dict[str, Any]]]]:
+    """What makes the elements of x under a key, for each range of a component."""
+    found: list[Callable[[str], list[dict[str, Any]]]] = []
     for type_, value in _values(component, item, root):
         if component.kind == "quantity":
             it = quantity.measure(type_, value)
             if it:
-                rest = {"lo": it.low, "hi": it.high, "u": quantity.units(it)}
-                found.append(("~" if it.low != it.high else "", rest))
+                found.append(partial(number.elements, low=it.low, high=it.high, more={"u": quantity.units(it)}))
         elif component.kind == "date":
             span = date.span(type_, value)
             if span:
-                found.append(("~" if span[1] - span[0] > date.DAY else "", {"lo": span[0], "hi": span[1]}))
+                found.append(partial(_dated, wide=component.wide, low=span[0], high=span[1]))
         else:
             closed = number.span(type_, value)
             if closed:
-                found.append(("~" if closed[0] != closed[1] else "", {"lo": closed[0], "hi": closed[1]}))
+                found.append(partial(number.elements, low=closed[0], high=closed[1]))
     return found
+
+
+def _dated(code: str, *, wide: bool, low: datetime, high: datetime) -> list[dict[str, Any]]:
+    return date.elements(code, f"{code}{ranges.ENDS}" if wide else None, low, high)
 
 
 # -- query -----------------------------------------------------------------------------------------------------------
@@ -213,13 +218,33 @@ def _suffixes(test: Part) -> list[str]:
 
 def to_mongo(code: str, test: Test) -> Filter:
     """The filter of a test."""
-    equal = [ends for part in test.parts if (ends := _suffixes(part))]
-    joined = [terms.join(each) for each in product(*equal)]
     found: list[Filter] = []
-    for each in joined:
+    for each in _joined(test):
         filters = [_last(code, each, part) for part in test.parts if not _suffixes(part)]
         found.append(filters[0] if filters else terms.term(code, each))
-    return found[0] if len(found) == 1 else {"$or": found}
+    return ranges.either(*found)
+
+
+def spans(code: str, test: Test) -> tuple[Span, ...] | None:
+    """The parts of the index that hold all that a test may find."""
+    found: list[Span] = []
+    for each in _joined(test):
+        key = bounded(f"{code}|{each}")
+        for part in test.parts:
+            match part:
+                case date.When():
+                    found += date.spans(key, part)
+                case number.Number():
+                    found += number.spans(key, part)
+                case quantity.Quantity():
+                    found += number.spans(key, part.number)
+    return tuple(found) or terms.spans(to_mongo(code, test))
+
+
+def _joined(test: Test) -> list[str]:
+    """The parts that are terms, each combination as one."""
+    equal = [ends for part in test.parts if (ends := _suffixes(part))]
+    return [terms.join(each) for each in product(*equal)]
 
 
 def _last(code: str, joined: str, part: Part) -> Filter:
@@ -228,11 +253,11 @@ def _last(code: str, joined: str, part: Part) -> Filter:
         case string.Starts(start):
             return terms.beginning(code, joined + "$" + terms.join([start[: text.TERM]]))
         case date.When():
-            return ranges.element(key, *date.conditions(part))
+            return date.to_mongo(key, part)
         case number.Number():
-            return ranges.element(key, *number.conditions(part))
+            return number.to_mongo(key, part)
         case quantity.Quantity():
-            return ranges.element(key, *number.conditions(part.number), quantity.unit_filter(part))
+            return number.to_mongo(key, part.number, quantity.unit_filter(part))
     raise TypeError(f"{part} cannot be a part of a composite")
 
 

@@ -16,7 +16,7 @@ from fhirserver.errors import BadRequest
 from fhirserver.search import escapes
 from fhirserver.search.kinds import ranges
 from fhirserver.search.kinds.ranges import Prefix
-from fhirserver.search.kinds.terms import Filter
+from fhirserver.search.kinds.terms import Filter, Span
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink
 
@@ -25,7 +25,7 @@ EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
 DAY = timedelta(days=1)
 
-Span = tuple[datetime, datetime]
+Interval = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _millis(at: datetime) -> datetime:
 
 
 @lru_cache(maxsize=8192)
-def _span(written: str) -> Span | None:
+def _span(written: str) -> Interval | None:
     try:
         found = fhirjson.interval(written)
     except BadRequest:
@@ -75,7 +75,7 @@ def _span(written: str) -> Span | None:
     return found.low, found.high
 
 
-def span(type_: str, value: Any) -> Span | None:
+def span(type_: str, value: Any) -> Interval | None:
     """The span of a value; None for what has no time in it."""
     if isinstance(value, str):
         return _span(value)
@@ -94,7 +94,7 @@ def span(type_: str, value: Any) -> Span | None:
     return None
 
 
-def _period(value: dict[str, Any]) -> Span | None:
+def _period(value: dict[str, Any]) -> Interval | None:
     start, end = value.get("start"), value.get("end")
     first = _span(start) if start else None
     last = _span(end) if end else None
@@ -107,59 +107,88 @@ def _period(value: dict[str, Any]) -> Span | None:
 
 def indexer(parameter: Parameter, type_: str) -> Indexer:
     """What indexes one value of a type."""
-    code, wide_code = parameter.code, f"~{parameter.code}"
+    code, ends = parameter.code, f"{parameter.code}{ranges.ENDS}" if parameter.wide else None
 
     def index(value: Any, sink: Sink) -> None:
         found = span(type_, value)
         if found:
-            low, high = found
-            sink.x.append({"k": code if high - low <= DAY else wide_code, "lo": low, "hi": high})
-            sink.sort(code, low)
+            sink.x += elements(code, ends, *found)
+            sink.sort(code, found[0])
 
     return index
+
+
+def elements(code: str, ends: str | None, low: datetime, high: datetime) -> list[dict[str, Any]]:
+    """The elements of x for a span; `ends` is the key of its end, if one is kept."""
+    whole = {"k": code, "lo": low, "hi": high}
+    return [whole] if ends is None else [whole, {"k": ends, "lo": high}]
 
 
 # -- query -----------------------------------------------------------------------------------------------------------
 
 
-def conditions(test: When) -> tuple[Filter, Filter | None]:
-    """The conditions on a narrow range, and on a wide one (None where there is none)."""
-    low, high = test.low, test.high
-    narrow: Filter = {}
-    wide: Filter = {}
-    match test.prefix:
-        case "eq":
-            narrow = wide = {"lo": {"$gte": low, "$lt": high}, "hi": {"$lte": high}}
-        case "ne":
-            narrow = wide = {"$or": [{"lo": {"$lt": low}}, {"hi": {"$gt": high}}]}
-        case "gt":
-            wide = {"hi": {"$gt": high}}
-            narrow = {"lo": {"$gte": _before(high)}, **wide}
-        case "ge":
-            wide = {"hi": {"$gt": low}, "$or": [{"lo": {"$gte": low}}, {"hi": {"$gt": high}}]}
-            narrow = {"lo": {"$gte": _before(low)}, **wide}
-        case "lt":
-            narrow = wide = {"lo": {"$lt": low}}
-        case "le":
-            narrow = wide = {"lo": {"$lt": high}, "$or": [{"lo": {"$lt": low}}, {"hi": {"$lte": high}}]}
-        case "sa":
-            narrow = wide = {"lo": {"$gte": high}}
-        case "eb":
-            narrow = wide = {"lo": {"$lt": low}, "hi": {"$lte": low}}
-        case "ap":
-            wide = {"lo": {"$lt": high}, "hi": {"$gt": low}}
-            narrow = {"lo": {"$lt": high, "$gte": _before(low)}, "hi": {"$gt": low}}
-    return narrow, wide if test.wide else None
-
-
-def _before(at: datetime) -> datetime:
-    """A narrow range that ends after `at` begins no earlier than this."""
-    return at - DAY if at - EARLIEST > DAY else EARLIEST
-
-
 def to_mongo(code: str, test: Test) -> Filter:
     """The filter of a test."""
-    return ranges.element(code, *conditions(test))
+    low, high = test.low, test.high
+    contained = {"lo": {"$gte": low, "$lt": high}, "hi": {"$lte": high}}
+    match test.prefix:
+        case "eq":
+            return ranges.element(code, contained)
+        case "ne":
+            return ranges.element(code, {"$or": [{"lo": {"$lt": low}}, {"hi": {"$gt": high}}]})
+        case "gt":
+            return _ending(code, test, high)
+        case "ge":
+            return ranges.either(_ending(code, test, high), ranges.element(code, contained))
+        case "lt":
+            return ranges.element(code, {"lo": {"$lt": low}})
+        case "le":
+            return ranges.element(code, {"lo": {"$lt": high}, "$or": [{"lo": {"$lt": low}}, {"hi": {"$lte": high}}]})
+        case "sa":
+            return ranges.element(code, {"lo": {"$gte": high}})
+        case "eb" if test.wide:
+            return ranges.element(f"{code}{ranges.ENDS}", {"lo": {"$lte": low}})
+        case "eb":
+            return ranges.element(code, {"lo": {"$lt": low}, "hi": {"$lte": low}})
+        case "ap":
+            earliest = {} if test.wide else {"$gte": before(low)}
+            return ranges.element(code, {"lo": {"$lt": high, **earliest}, "hi": {"$gt": low}})
+
+
+def _ending(code: str, test: When, at: datetime) -> Filter:
+    """Spans that end after an instant."""
+    if test.wide:
+        return ranges.element(f"{code}{ranges.ENDS}", {"lo": {"$gt": at}})
+    return ranges.element(code, {"lo": {"$gte": before(at)}, "hi": {"$gt": at}})
+
+
+def spans(code: str, test: Test) -> tuple[Span, ...]:
+    """The parts of the index that hold all that a test may find."""
+    low, high, ends = test.low, test.high, f"{code}{ranges.ENDS}"
+    match test.prefix:
+        case "eq":
+            return (ranges.between(code, low, high),)
+        case "ne":
+            return (ranges.between(code),)
+        case "gt":
+            return (ranges.between(ends, high, after=True) if test.wide else ranges.between(code, before(high)),)
+        case "ge":
+            return (ranges.between(ends, low, after=True) if test.wide else ranges.between(code, before(low)),)
+        case "lt":
+            return (ranges.between(code, high=low),)
+        case "le":
+            return (ranges.between(code, high=high),)
+        case "sa":
+            return (ranges.between(code, high),)
+        case "eb":
+            return (ranges.between(ends, high=low, upto=True) if test.wide else ranges.between(code, high=low),)
+        case "ap":
+            return (ranges.between(code, None if test.wide else before(low), high),)
+
+
+def before(at: datetime, length: timedelta = DAY) -> datetime:
+    """A span of at most `length` that ends after `at` begins no earlier than this."""
+    return at - length if at - EARLIEST > length else EARLIEST
 
 
 # -- match -----------------------------------------------------------------------------------------------------------

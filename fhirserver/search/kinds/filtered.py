@@ -88,9 +88,9 @@ def to_mongo(code: str, test: Test) -> Filter:
             # 'A' follows '@', and '}' follows '|'.
             low = f"{code}@{quote(system or '')}|{quote(wanted)}"
             return _other(f"{code}@", f"{code}A", low, None if wanted else low[:-1] + "}")
-        case Holds(low, high, wide):
+        case Holds(low, high):
             inside: Filter = {"lo": {"$lte": low}, "hi": {"$gte": high}}
-            return ranges.element(code, inside, inside if wide else None)
+            return ranges.element(code, inside)
 
 
 def _ordered(prefix: str, order: Order, bound: str) -> Filter:

@@ -13,7 +13,7 @@ from fhirserver.errors import BadRequest
 from fhirserver.search import escapes, numbers
 from fhirserver.search.kinds import ranges
 from fhirserver.search.kinds.ranges import Prefix
-from fhirserver.search.kinds.terms import Filter
+from fhirserver.search.kinds.terms import Filter, Span
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink
 
@@ -73,44 +73,74 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
     def index(value: Any, sink: Sink) -> None:
         found = span(type_, value)
         if found:
-            low, high = found
-            sink.x.append(ranges.entry(code, low, high, low != high))
-            sink.sort(code, low)
+            sink.x += elements(code, *found)
+            sink.sort(code, found[0])
 
     return index
 
 
-def conditions(test: Number) -> tuple[Filter, Filter | None]:
-    """The conditions on a narrow range (a point), and on a wide one (None where there is none)."""
+def elements(code: str, low: Decimal, high: Decimal, more: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The elements of x for a closed range; only one that is more than a point has an end of its own."""
+    whole = {"k": code, "lo": low, "hi": high, **(more or {})}
+    return [whole] if low == high else [whole, {"k": f"{code}{ranges.ENDS}", "lo": high, **(more or {})}]
+
+
+def to_mongo(code: str, test: Test, extra: Filter | None = None) -> Filter:
+    """The filter of a test; `extra` is asked of the same element."""
     value, low, high = test.value, test.low, test.high
-    narrow: Filter = {}
-    wide: Filter = {}
     match test.prefix:
         case "eq":
-            narrow = wide = {"lo": {"$gte": low, "$lt": high}, "hi": {"$lt": high}}
+            return ranges.element(code, {"lo": {"$gte": low, "$lt": high}, "hi": {"$lt": high}}, extra)
         case "ne":
-            narrow = wide = {"$or": [{"lo": {"$lt": low}}, {"hi": {"$gte": high}}]}
+            return ranges.element(code, {"$or": [{"lo": {"$lt": low}}, {"hi": {"$gte": high}}]}, extra)
         case "gt":
-            narrow, wide = {"lo": {"$gt": value}}, {"hi": {"$gt": value}}
+            return _ending(code, test, {"$gt": value}, extra)
         case "ge":
-            narrow, wide = {"lo": {"$gte": value}}, {"hi": {"$gte": value}}
+            return _ending(code, test, {"$gte": value}, extra)
         case "lt":
-            narrow = wide = {"lo": {"$lt": value}}
+            return ranges.element(code, {"lo": {"$lt": value}}, extra)
         case "le":
-            narrow = wide = {"lo": {"$lte": value}}
+            return ranges.element(code, {"lo": {"$lte": value}}, extra)
         case "sa":
-            narrow = wide = {"lo": {"$gt": value}}
+            return ranges.element(code, {"lo": {"$gt": value}}, extra)
         case "eb":
-            narrow = wide = {"lo": {"$lt": value}, "hi": {"$lt": value}}
+            return ranges.element(code, {"lo": {"$lt": value}, "hi": {"$lt": value}}, extra)
         case "ap":
-            narrow = {"lo": {"$gte": low, "$lte": high}}
-            wide = {"lo": {"$lte": high}, "hi": {"$gte": low}}
-    return narrow, wide if test.wide else None
+            earliest = {} if test.wide else {"$gte": low}
+            return ranges.element(code, {"lo": {"$lte": high, **earliest}, "hi": {"$gte": low}}, extra)
 
 
-def to_mongo(code: str, test: Test) -> Filter:
-    """The filter of a test."""
-    return ranges.element(code, *conditions(test))
+def _ending(code: str, test: Number, end: Filter, extra: Filter | None) -> Filter:
+    """A point is its own end; ranges have theirs apart."""
+    points = ranges.element(code, {"lo": end}, extra)
+    return ranges.either(points, ranges.element(f"{code}{ranges.ENDS}", {"lo": end}, extra)) if test.wide else points
+
+
+def spans(code: str, test: Test) -> tuple[Span, ...]:
+    """The parts of the index that hold all that a test may find."""
+    value, low, high, ends = test.value, test.low, test.high, f"{code}{ranges.ENDS}"
+    found: list[Span] = []
+    match test.prefix:
+        case "eq":
+            found = [ranges.between(code, low, high)]
+        case "ne":
+            found = [ranges.between(code)]
+        case "gt" | "ge":
+            after = test.prefix == "gt"
+            found = [ranges.between(code, value, after=after)]
+            if test.wide:
+                found.append(ranges.between(ends, value, after=after))
+        case "lt" | "eb":
+            found = [ranges.between(code, high=value)]
+        case "le":
+            found = [ranges.between(code, high=value, upto=True)]
+        case "sa":
+            found = [ranges.between(code, value, after=True)]
+        case "ap":
+            found = [ranges.between(code, low, high, upto=True)]
+            if test.wide:
+                found.append(ranges.between(ends, low))
+    return tuple(found)
 
 
 def compare(test: Number, low: Decimal, high: Decimal) -> bool:

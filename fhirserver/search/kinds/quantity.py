@@ -12,9 +12,9 @@ from typing import Any
 
 from fhirserver.errors import BadRequest
 from fhirserver.search import escapes, numbers
-from fhirserver.search.kinds import number, ranges
+from fhirserver.search.kinds import number
 from fhirserver.search.kinds.number import Number
-from fhirserver.search.kinds.terms import Filter, quote
+from fhirserver.search.kinds.terms import Filter, Span, quote
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink
 
@@ -104,11 +104,10 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
         it = measure(type_, value)
         if it is None:
             return
-        wide = it.low != it.high
-        mark, called = "~" if wide else "", units(it)
-        sink.x.append({"k": mark + code, "lo": it.low, "hi": it.high, "u": called})
+        called = {"u": units(it)}
+        sink.x += number.elements(code, it.low, it.high, called)
         if it.code:
-            sink.x.append({"k": f"{mark}{code}|{quote(it.code)}", "lo": it.low, "hi": it.high, "u": called})
+            sink.x += number.elements(f"{code}|{quote(it.code)}", it.low, it.high, called)
         sink.sort(code, it.low)
 
     return index
@@ -124,8 +123,16 @@ def unit_filter(test: Quantity) -> Filter:
 
 def to_mongo(code: str, test: Test) -> Filter:
     """The filter of a test."""
-    key = f"{code}|{quote(test.unit)}" if test.unit and test.system else code
-    return ranges.element(key, *number.conditions(test.number), unit_filter(test))
+    return number.to_mongo(_key(code, test), test.number, unit_filter(test))
+
+
+def spans(code: str, test: Test) -> tuple[Span, ...]:
+    """The parts of the index that hold all that a test may find."""
+    return number.spans(_key(code, test), test.number)
+
+
+def _key(code: str, test: Test) -> str:
+    return f"{code}|{quote(test.unit)}" if test.unit and test.system else code
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:

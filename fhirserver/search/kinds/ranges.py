@@ -1,8 +1,8 @@
 """Conditions on ranges, which dates, numbers and quantities share.
 
-Every range is an element {k, lo, hi} of x: k is the parameter's code, or ~code where the range is wide (longer than a
-day; more than one number). A narrow range lets a condition on its end bound its beginning too, so that one index on
-(x.k, x.lo, x.hi) serves every comparison. https://hl7.org/fhir/R5/search.html#prefix
+Every range is an element {k, lo, hi} of x, with k the parameter's code, in the order of beginnings; where a range of
+the parameter may be wide there is {k: "code>", lo: <its end>} too, in the order of ends. So one index on (x.k, x.lo)
+serves every comparison. https://hl7.org/fhir/R5/search.html#prefix
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from fhirserver.errors import BadRequest
-from fhirserver.search.kinds.terms import Filter
+from fhirserver.search.kinds.terms import Filter, Span
 
 Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
 PREFIXES: Mapping[str, Prefix] = {prefix: prefix for prefix in get_args(Prefix)}
+ENDS = ">"
+"""What follows a parameter's code in the elements that hold ends."""
 
 
 def prefixed(value: str, given: str) -> tuple[Prefix, str]:
@@ -27,31 +29,26 @@ def prefixed(value: str, given: str) -> tuple[Prefix, str]:
     return "eq", value
 
 
-def element(code: str, narrow: Filter, wide: Filter | None, extra: Filter | None = None) -> Filter:
-    """Documents with a range of the parameter for which the conditions hold; `wide` is None where none can be wide."""
-    more = extra or {}
-    if wide is None:
-        return {"x": {"$elemMatch": {"k": code, **narrow, **more}}}
-    if narrow == wide:
-        return {"x": {"$elemMatch": {"k": {"$in": [code, f"~{code}"]}, **narrow, **more}}}
-    return {
-        "$or": [
-            {"x": {"$elemMatch": {"k": code, **narrow, **more}}},
-            {"x": {"$elemMatch": {"k": f"~{code}", **wide, **more}}},
-        ]
-    }
+def element(code: str, condition: Filter, extra: Filter | None = None) -> Filter:
+    """Documents with a range of the parameter for which the condition holds."""
+    return {"x": {"$elemMatch": {"k": code, **condition, **(extra or {})}}}
+
+
+def either(*found: Filter) -> Filter:
+    """Documents for which one of several conditions holds."""
+    return found[0] if len(found) == 1 else {"$or": list(found)}
 
 
 def present(code: str) -> Filter:
     """Documents that have any range of the parameter."""
-    return {"x.k": {"$in": [code, f"~{code}"]}}
+    return {"x.k": code}
 
 
 def present_below(code: str) -> Filter:
     """Documents that have any range of a composite, whatever its terms."""
-    return {"x": {"$elemMatch": {"$or": [{"k": {"$gte": f"{m}{code}|", "$lt": f"{m}{code}}}"}} for m in ("", "~")]}}}
+    return {"x": {"$elemMatch": {"k": {"$gte": f"{code}|", "$lt": f"{code}}}"}}}}
 
 
-def entry(code: str, low: Any, high: Any, wide: bool) -> dict[str, Any]:
-    """The element of x."""
-    return {"k": f"~{code}" if wide else code, "lo": low, "hi": high}
+def between(code: str, low: Any = None, high: Any = None, *, after: bool = False, upto: bool = False) -> Span:
+    """The elements of a parameter from `low` (`after` it) to `high` (`upto`: it too); None is without end."""
+    return Span("x", code, low, high, after, upto)

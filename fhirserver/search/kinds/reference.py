@@ -181,7 +181,8 @@ def literal_of(type_: str, value: Any) -> str | None:
 def indexer(parameter: Parameter, type_: str) -> Indexer:
     """What indexes one value of a type."""
     code = parameter.code
-    prefix, logical, shown = f"{code}|", f"{code}:identifier|", f"{code}:text|"
+    prefix, shown = f"{code}|", f"{code}:text|"
+    logical, within = f"{code}:identifier|", f"{code}:identifier{token_index.WITHIN}"
 
     def reference(value: Any, sink: Sink) -> None:
         literal = value.get("reference")
@@ -194,7 +195,7 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
             sink.sort(code, literal[: text.SORT])
         identifier = value.get("identifier")
         if identifier:
-            token_index.add(sink.t, logical, identifier.get("system"), identifier.get("value"), True)
+            token_index.add(sink.t, logical, within, identifier.get("system"), identifier.get("value"), True)
         display = value.get("display")
         if display:
             normal = text.normalise(display)[: text.TERM]

@@ -6,8 +6,21 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, get_args
 
-from fhirserver.search.kinds import date, filtered, fulltext, near, number, quantity, reference, string, token, uri
-from fhirserver.search.kinds.terms import Filter
+from fhirserver.search import text
+from fhirserver.search.kinds import (
+    date,
+    filtered,
+    fulltext,
+    near,
+    number,
+    quantity,
+    reference,
+    string,
+    terms,
+    token,
+    uri,
+)
+from fhirserver.search.kinds.terms import Filter, Span
 
 Test = (
     token.Test
@@ -47,6 +60,22 @@ _KINDS: MappingProxyType[type, tuple[_Query, _Match]] = MappingProxyType(
 def to_mongo(code: str, test: Test) -> Filter:
     """The filter of a test on the parameter `code`."""
     return _KINDS[type(test)][0](code, test)
+
+
+def spans(code: str, test: Test) -> tuple[Span, ...] | None:
+    """The parts of an index that hold all that a test may find; None for a test that no index answers."""
+    match test:
+        case date.When():
+            return date.spans(code, test)
+        case number.Number():
+            return number.spans(code, test)
+        case quantity.Quantity():
+            return quantity.spans(code, test)
+        case near.Near():
+            return near.spans(code, test)
+        case string.Starts(start) if len(start) > text.TERM:
+            return terms.spans(terms.beginning(code, start[: text.TERM]))
+    return terms.spans(to_mongo(code, test))
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:

@@ -16,7 +16,7 @@ from fhirserver.resources import registry
 from fhirserver.search import escapes, text
 from fhirserver.search.kinds import terms
 from fhirserver.search.kinds.terms import Filter, quote
-from fhirserver.search.kinds.token_index import of_type, pairs
+from fhirserver.search.kinds.token_index import WITHIN, of_type, pairs
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import bounded
 from fhirserver.search.systems import same
@@ -147,7 +147,7 @@ def system_of(parameter: Parameter, code: str) -> str | None:
 
 
 def suffix(test: Token) -> str:
-    """The end of the posting that a test with a code asks for."""
+    """The end of the posting that a test with a code asks for, in a composite all of it."""
     return _end(test.system, test.code)
 
 
@@ -159,9 +159,9 @@ def to_mongo(code: str, test: Test) -> Filter:
     """The filter of a test."""
     match test:
         case Token(system, "", _) if system is not None:
-            return terms.beginning(code, quote(system) + "|")
+            return terms.beginning(code, quote(system) + "|", WITHIN)
         case Token():
-            return terms.term(code, suffix(test))
+            return terms.term(code, suffix(test), "|" if test.system is None else WITHIN)
         case CodeStarts(start, _):
             return terms.beginning(code, quote(start))
         case Display(start):
@@ -169,7 +169,11 @@ def to_mongo(code: str, test: Test) -> Filter:
         case OfType(system, type_, value):
             return {"t": of_type(code, system, type_, value)}
         case AnyOf(codes):
-            return {"t": {"$in": [bounded(f"{code}|{_end(*each)}") for each in codes]}}
+            return {"t": {"$in": [_posting(code, *each) for each in codes]}}
+
+
+def _posting(code: str, system: str | None, its_code: str) -> str:
+    return bounded(f"{code}{'|' if system is None else WITHIN}{_end(system, its_code)}")
 
 
 def _displays(type_: str, value: Any) -> Iterator[str | None]:

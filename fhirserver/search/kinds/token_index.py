@@ -1,6 +1,6 @@
 """What a token is found by: the postings of codes, identifiers, contact points and booleans.
 
-code|value in any system, code|system|value, code||value where there is no system; code:text|display,
+code|value in any system, code@system|value, code@|value where there is no system; code:text|display,
 code:of-type|system|type|value. https://hl7.org/fhir/R5/search.html#token
 """
 
@@ -16,18 +16,20 @@ from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink
 from fhirserver.search.systems import ALIASES
 
+WITHIN = "@"
+"""What stands between a parameter's code and the system in a posting that names one."""
+
 
 def suffixes(parameter: Parameter, type_: str, value: Any) -> list[str]:
-    """The ends of the postings of a value."""
-    fold, bare = parameter.fold, parameter.bare
+    """What of a value goes into the postings of a composite: code, system|code and |code."""
     found: list[str] = []
     for system, code in pairs(type_, value):
-        add(found, "", system, code, fold, bare)
+        add(found, "", "", system, code, parameter.fold, parameter.bare)
     return found
 
 
-def add(found: list[str], prefix: str, system: Any, code: Any, fold: bool, bare: bool = False) -> None:
-    """Adds the postings of a code in a system, either of which may be missing."""
+def add(found: list[str], prefix: str, within: str, system: Any, code: Any, fold: bool, bare: bool = False) -> None:
+    """Adds the postings of a code, and `within` its system; either of the two may be missing."""
     if code:
         if fold:
             code = code.casefold()
@@ -35,17 +37,17 @@ def add(found: list[str], prefix: str, system: Any, code: Any, fold: bool, bare:
             code = quote(code)
         found.append(prefix + code)
         if system:
-            found.append(f"{prefix}{quote(ALIASES.get(system, system))}|{code}")
+            found.append(f"{within}{quote(ALIASES.get(system, system))}|{code}")
         elif not bare:
-            found.append(f"{prefix}|{code}")
+            found.append(f"{within}|{code}")
     elif system:
-        found.append(f"{prefix}{quote(ALIASES.get(system, system))}|")
+        found.append(f"{within}{quote(ALIASES.get(system, system))}|")
 
 
 def indexer(parameter: Parameter, type_: str) -> Indexer:
     """What indexes one value of a type."""
     code, fold, bare = parameter.code, parameter.fold, parameter.bare
-    prefix, shown = f"{code}|", f"{code}:text|"
+    prefix, within, shown = f"{code}|", f"{code}{WITHIN}", f"{code}:text|"
 
     def display(value: Any, sink: Sink) -> None:
         if value:
@@ -54,7 +56,7 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
                 sink.t.append(shown + normal)
 
     def coding(value: Any, sink: Sink) -> None:
-        add(sink.t, prefix, value.get("system"), value.get("code"), fold)
+        add(sink.t, prefix, within, value.get("system"), value.get("code"), fold)
         display(value.get("display"), sink)
         sink.sort(code, (value.get("code") or value.get("display") or "")[: text.SORT])
 
@@ -72,7 +74,7 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
 
     def identifier(value: Any, sink: Sink) -> None:
         number = value.get("value")
-        add(sink.t, prefix, value.get("system"), number, fold)
+        add(sink.t, prefix, within, value.get("system"), number, fold)
         if number:
             sink.sort(code, number[: text.SORT])
         kind = value.get("type")
@@ -83,14 +85,14 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
                     sink.t.append(of_type(code, each.get("system") or "", each.get("code") or "", number))
 
     def contact(value: Any, sink: Sink) -> None:
-        add(sink.t, prefix, None, value.get("value"), fold)
+        add(sink.t, prefix, within, None, value.get("value"), fold)
 
     def quantity(value: Any, sink: Sink) -> None:
-        add(sink.t, prefix, value.get("system"), value.get("code"), fold)
+        add(sink.t, prefix, within, value.get("system"), value.get("code"), fold)
 
     def primitive(value: Any, sink: Sink) -> None:
         written = _written(value)
-        add(sink.t, prefix, None, written, fold, bare)
+        add(sink.t, prefix, within, None, written, fold, bare)
         sink.sort(code, written[: text.SORT])
 
     chosen = {
@@ -107,9 +109,11 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
 
 
 def _extension(parameter: Parameter) -> Indexer:
+    prefix, within = f"{parameter.code}|", f"{parameter.code}{WITHIN}"
+
     def value_of(value: Any, sink: Sink) -> None:
-        for suffix in suffixes(parameter, "Extension", value):
-            sink.t.append(f"{parameter.code}|{suffix}")
+        for system, code in pairs("Extension", value):
+            add(sink.t, prefix, within, system, code, parameter.fold, parameter.bare)
 
     return value_of
 

@@ -1,0 +1,112 @@
+"""The orders in which documents lie: sort keys as strings that compare like the values, and the order key of a type.
+
+Every key ends in something of the resource's id, so that no two are equal and a page can go on behind any.
+https://hl7.org/fhir/R5/search.html#sort
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from hashlib import blake2b
+from typing import Any, Final
+
+from fhirserver.resources.registry import Release
+from fhirserver.search.kinds.date import DAY, EARLIEST, LATEST
+from fhirserver.search.parameters import Parameter, standard
+
+END: Final = "\0"
+"""What ends the value of a key; no string of FHIR holds it."""
+
+HIGHEST: Final = "-"
+"""What follows a parameter's code in the key of its highest value, kept where that is not its lowest."""
+
+_MILLISECOND = timedelta(milliseconds=1)
+_YEAR = timedelta(days=366)
+
+NONE, DAYS, YEARS, LONG = range(4)
+"""The classes of a resource's span of the main date: none, up to a day, up to a year, longer or more than one."""
+
+_MAIN = (
+    "date",
+    "birthdate",
+    "recorded-date",
+    "recorded",
+    "authoredon",
+    "authored",
+    "authored-on",
+    "created",
+    "sent",
+    "effective",
+    "issued",
+    "period",
+)
+"""The parameters that may be the main date of a type, from the most usual one on."""
+
+
+@cache
+def main_date(release: Release, type_: str) -> str | None:
+    """The parameter whose dates the resources of a type lie in the order of; one that can have a single value only."""
+    known = standard(release, type_)
+    return next((code for code in _MAIN if code in known and _single(known[code])), None)
+
+
+def _single(parameter: Parameter) -> bool:
+    """Whether all branches are the choices of one property: 'effectiveDateTime', 'effectivePeriod'."""
+    if parameter.kind != "date" or not all(len(branch.steps) == 1 for branch in parameter.branches):
+        return False
+    ends = [(getattr(branch.steps[0], "name", ""), branch.type) for branch in parameter.branches]
+    stems = {name.removesuffix(type_[:1].upper() + type_[1:]) for name, type_ in ends}
+    return len(stems) == 1
+
+
+def instant(at: datetime) -> str:
+    """Thirteen digits that sort like the instant."""
+    return f"{(at - EARLIEST) // _MILLISECOND:013x}"
+
+
+def number(value: Decimal) -> str:
+    """A string that sorts like the number: sign, exponent, digits."""
+    sign, digits, exponent = value.normalize().as_tuple()
+    assert isinstance(exponent, int)
+    if not any(digits):
+        return "1"
+    size = f"{len(digits) + exponent + 10_000:05}"
+    text = "".join(map(str, digits))
+    if not sign:
+        return f"2{size}{text}"
+    return "0" + "".join(chr(105 - ord(each)) for each in size + text) + "~"
+
+
+def key(value: Any) -> str:
+    """The sort key of a value, without its end."""
+    match value:
+        case datetime():
+            return instant(value)
+        case Decimal():
+            return number(value)
+    return str(value).replace(END, "")
+
+
+def ended(text: str, id_: str) -> str:
+    """The sort key of one resource."""
+    return f"{text}{END}{id_ if len(id_) < 12 else blake2b(id_.encode(), digest_size=6).hexdigest()}"
+
+
+def place(main: str | None, elements: list[dict[str, Any]]) -> tuple[int, str]:
+    """The class and the beginning of the order key of a resource with these ranges."""
+    if main is None:
+        return NONE, ""
+    spans = [(each["lo"], each["hi"]) for each in elements if each["k"] == main]
+    if not spans:
+        return NONE, "-"
+    low, high = spans[0]
+    if len(spans) > 1:
+        return LONG, instant(min(low for low, _ in spans))
+    length = high - low
+    return DAYS if length <= DAY else YEARS if length <= _YEAR else LONG, instant(low)
+
+
+LENGTHS: Final = {DAYS: DAY, YEARS: _YEAR, LONG: LATEST - EARLIEST}
+"""How long the spans of a class may be."""

@@ -1,0 +1,316 @@
+"""How a search is read: the segments that hold all that it finds, each resource once, in the order of the result.
+
+Without `_sort` the order is the server's to choose: it is that of the index which answers the search.
+https://hl7.org/fhir/R5/search.html#sort
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhirserver.resources.registry import Release
+from fhirserver.search import order
+from fhirserver.search.ast import And, Ids, Missing, Node, Not, Or, Param, Shaped, Updated
+from fhirserver.search.kinds import composite, date, simple
+from fhirserver.search.kinds.terms import Filter, Span
+from fhirserver.search.mongo import LIVE, NOTHING, to_mongo
+from fhirserver.search.parameters import parameters
+from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Points, Scan, Segment, Window
+from fhirserver.search.shapes import SORTED, Shapes, heads_of
+
+MOST_SPANS = 12
+"""Parts of an index that one search reads one after the other."""
+
+MOST_MERGED = 50
+"""Terms whose resources are merged into one order."""
+
+Sort = tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search on one type: the tree, without leaves and :missing, and (parameter, descending) of each sort key.
+
+    `shapes` are those of the type, needed where `needs_shapes` says so.
+    """
+
+    release: Release
+    type: str
+    node: Node
+    sort: Sort = ()
+    shapes: Shapes = field(default_factory=lambda: Shapes(()))
+
+
+def needs_shapes(node: Node, sort: Sort) -> bool:
+    """Whether a plan depends on which parameters have values in which resources."""
+    return bool(sort) or any(isinstance(each, Not) for each in _conjuncts(node))
+
+
+def asks_missing(node: Node) -> bool:
+    """Whether a tree holds a :missing."""
+    match node:
+        case And(nodes) | Or(nodes):
+            return any(asks_missing(each) for each in nodes)
+        case Not(inner):
+            return asks_missing(inner)
+    return isinstance(node, Missing)
+
+
+def narrowed(node: Node, release: Release, shapes: Shapes) -> Node:
+    """The tree with each :missing as an equality, where the type has few enough shapes."""
+    match node:
+        case And(nodes):
+            return And(tuple(narrowed(each, release, shapes) for each in nodes))
+        case Or(nodes):
+            return Or(tuple(narrowed(each, release, shapes) for each in nodes))
+        case Not(inner):
+            return Not(narrowed(inner, release, shapes))
+        case Missing(type_, code, _, missing):
+            parts = parameters(release, type_)[code].union or (code,)
+            found = shapes.within((head for part in parts for head in heads_of(part)), missing=missing)
+            return node if found is None else Shaped(tuple(found))
+    return node
+
+
+def plan(search: Search) -> tuple[Segment, ...]:
+    """The segments of a search, in their order."""
+    conjuncts = _conjuncts(search.node)
+    found = to_mongo(search.node, search.release)
+    if found == NOTHING:
+        return ()
+    if not search.sort:
+        return _unsorted(search, conjuncts, found)
+    (code, down), direction = search.sort[0], -1 if search.sort[0][1] else 1
+    known = parameters(search.release, search.type)
+    if len(search.sort) > 1 or known[code].union:
+        return (Gathered(found, tuple((known[each].union or (each,), descends) for each, descends in search.sort)),)
+    if code == "_id":
+        return (Keyed(found, (("_id", direction),)),)
+    if code == "_lastUpdated":
+        return (Keyed(found, (("at", direction), ("_id", direction))),)
+    main = order.main_date(search.release, search.type)
+    if code == main:
+        return (Placed(found, _windows(search, conjuncts), direction),)
+    without = search.shapes.within([code + SORTED], missing=True)
+    empty = _among(found, without if without is not None else {f"s.{code}": None})
+    rest: tuple[Segment, ...] = () if empty is None else (Placed(empty),)
+    sorted_ = Ordered(_selecting(found), code, direction)
+    return (sorted_, *rest) if down else (*rest, sorted_)
+
+
+def _among(found: Filter, shapes: list[str] | Filter) -> Filter | None:
+    """The filter for resources of these shapes alone; None when there are none."""
+    if isinstance(shapes, dict):
+        return {"$and": [*_parts(found), shapes]}
+    if not shapes:
+        return None
+    own = {"t": shapes[0] if len(shapes) == 1 else {"$in": shapes}}
+    rest = _parts(_selecting(found))
+    return {"$and": [own, *rest]} if rest else own
+
+
+def _selecting(found: Filter) -> Filter:
+    """A filter without the condition that a resource is not deleted, for where another says so."""
+    rest = [each for each in _parts(found) if each != LIVE]
+    return rest[0] if len(rest) == 1 else {"$and": rest} if rest else {}
+
+
+def _parts(found: Filter) -> list[Filter]:
+    return list(found["$and"]) if found.keys() == {"$and"} else [found] if found else []
+
+
+# -- without a sort --------------------------------------------------------------------------------------------------
+
+
+def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple[Segment, ...]:
+    if any(isinstance(each, Ids) for each in conjuncts):
+        return (Keyed(found, (("_id", 1),)),)
+    windows = _windows(search, conjuncts)
+    if any(_is_equality(search.release, each) for each in conjuncts):
+        points = _points(found) if windows is None else None
+        return (Placed(found, windows) if points is None else points,)
+    if windows is not None and _wants_windows(search, conjuncts):
+        return (Placed({"$and": [LIVE, *_parts(_selecting(found))]}, windows),)
+    spans = _best_spans(search, conjuncts)
+    if spans is not None:
+        return _scans(found, spans)
+    if any(isinstance(each, Updated) for each in conjuncts):
+        return (Keyed(found, (("at", 1), ("_id", 1))),)
+    negated = _negated(search, conjuncts, found)
+    return negated if negated is not None else (Placed(found),)
+
+
+def _points(found: Filter) -> Points | None:
+    """The terms of the only condition on postings, where they are many."""
+    terms = [each["t"] for each in _parts(found) if "t" in each]
+    if len(terms) != 1 or isinstance(terms[0], str) or len(terms[0].get("$in", ())) <= MOST_MERGED:
+        return None
+    rest = [each for each in _parts(found) if "t" not in each]
+    return Points(rest[0] if len(rest) == 1 else {"$and": rest} if rest else {}, tuple(sorted(terms[0]["$in"])))
+
+
+def _conjuncts(node: Node) -> tuple[Node, ...]:
+    if isinstance(node, And):
+        return tuple(inner for each in node.nodes for inner in _conjuncts(each))
+    return (node,)
+
+
+def _is_equality(release: Release, node: Node) -> bool:
+    """Whether postings answer a condition in the order of places."""
+    if isinstance(node, Shaped):
+        return True
+    if not isinstance(node, Param | Or):
+        return False
+    wanted = [each["t"] for each in _parts(to_mongo(node, release)) if each.keys() == {"t"} and each != LIVE]
+    return any(isinstance(each, str) or "$in" in each for each in wanted)
+
+
+def _scans(found: Filter, spans: Sequence[Span]) -> tuple[Segment, ...]:
+    own = _selecting(found)
+    return tuple(Scan(own, span, tuple(spans[:at])) for at, span in enumerate(spans))
+
+
+def _best_spans(search: Search, conjuncts: Sequence[Node]) -> tuple[Span, ...] | None:
+    """The spans of the condition that is likely to find least: beginnings of strings, then equality, then the rest."""
+    found = [spans for each in conjuncts if (spans := _spans(search.release, each)) is not None]
+    return min(found, key=_breadth) if found else None
+
+
+def _breadth(spans: Sequence[Span]) -> tuple[int, int]:
+    ranged = any(each.field == "x" for each in spans)
+    open_ = any(each.low is None or each.high is None for each in spans)
+    return (2 if open_ else 1 if ranged else 0), len(spans)
+
+
+def _spans(release: Release, node: Node) -> tuple[Span, ...] | None:
+    """Parts of one index that hold all that a condition may find, in their order and without overlap; None for none."""
+    found = _found_spans(release, node)
+    if found is None or len({each.field for each in found}) > 1:
+        return None
+    joined = _disjoint(found)
+    return joined if len(joined) <= MOST_SPANS else None
+
+
+def _found_spans(release: Release, node: Node) -> tuple[Span, ...] | None:
+    match node:
+        case Or(nodes):
+            return _all(_found_spans(release, each) for each in nodes)
+        case Param(type_, code, test):
+            parts = parameters(release, type_)[code].union or (code,)
+            if isinstance(test, composite.Composite):
+                return _all(composite.spans(part, test) for part in parts)
+            return _all(simple.spans(part, test) for part in parts)
+    return None
+
+
+def _all(found: Iterable[tuple[Span, ...] | None]) -> tuple[Span, ...] | None:
+    whole: list[Span] = []
+    for each in found:
+        if each is None:
+            return None
+        whole += each
+    return tuple(whole)
+
+
+def _disjoint(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """The spans in order, those that overlap joined into one."""
+    found: list[Span] = []
+    for span in sorted((each for each in spans if not each.is_empty), key=_start):
+        last = found[-1] if found else None
+        if last is None or last.k != span.k or not _touch(last, span):
+            found.append(span)
+        elif last.high is not None and (span.high is None or (span.high, span.upto) > (last.high, last.upto)):
+            found[-1] = Span(last.field, last.k, last.low, span.high, last.after, span.upto)
+    return tuple(found)
+
+
+def _start(span: Span) -> tuple[Any, ...]:
+    # A value that is not there cannot be compared with others: its absence is.
+    return (span.k, False) if span.low is None else (span.k, True, span.low, span.after)
+
+
+def _touch(last: Span, span: Span) -> bool:
+    return last.high is None or span.low is None or bool(span.low < last.high) or (span.low == last.high and last.upto)
+
+
+def _negated(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple[Segment, ...] | None:
+    """What is left of a parameter's postings when those that a :not names are taken out, and what has none of them."""
+    for each in conjuncts:
+        if not isinstance(each, Not):
+            continue
+        spans = _found_spans(search.release, each.node)
+        if not spans or len(spans) > MOST_SPANS or any(span.field != "t" or span.low != span.high for span in spans):
+            continue
+        heads = {_head(span.low) for span in spans}
+        head = heads.pop()
+        without = search.shapes.within([_name(head)], missing=True)
+        if heads or without is None:
+            continue
+        end = head[:-1] + chr(ord(head[-1]) + 1)
+        named = sorted({span.low for span in spans})
+        edges, ends = [head, *(f"{each}\0" for each in named)], [*named, end]
+        left = [Span("t", "", low, high) for low, high in zip(edges, ends, strict=True)]
+        empty = _among(found, without)
+        return (*_scans(found, left), *(() if empty is None else (Placed(empty),)))
+    return None
+
+
+def _head(posting: str) -> str:
+    """The beginning of a posting up to the sign that ends its parameter: 'code|' or 'code@'."""
+    return posting[: 1 + min(at for sign in "|@" if (at := posting.find(sign)) >= 0)]
+
+
+def _name(head: str) -> str:
+    """What a shape calls the postings that begin so."""
+    return head.removesuffix("|")
+
+
+# -- the main date ---------------------------------------------------------------------------------------------------
+
+
+def _windows(search: Search, conjuncts: Sequence[Node]) -> tuple[Window, ...] | None:
+    """The parts of the type's order that conditions on its main date leave; None when there are no conditions."""
+    tests = list(_dates(search, conjuncts))
+    if not tests:
+        return None
+    found: list[Window] = []
+    for class_, length in order.LENGTHS.items():
+        bounds = [_bounds(test, class_, length) for test in tests]
+        low = max((low for low, _ in bounds if low is not None), default=None)
+        high = min((high for _, high in bounds if high is not None), default=None)
+        if low is None or high is None or low < high:
+            found.append(Window(class_, low, high))
+    return tuple(found)
+
+
+def _dates(search: Search, conjuncts: Sequence[Node]) -> Iterable[date.When]:
+    main = order.main_date(search.release, search.type)
+    for each in conjuncts:
+        if isinstance(each, Param) and each.code == main and isinstance(each.test, date.When):
+            yield each.test
+
+
+def _wants_windows(search: Search, conjuncts: Sequence[Node]) -> bool:
+    """Whether the order of the type bounds its main date better than the index of ranges: on both sides."""
+    tests = list(_dates(search, conjuncts))
+    return len(tests) > 1 or tests[0].prefix == "ap"
+
+
+def _bounds(test: date.When, class_: int, length: Any) -> tuple[str | None, str | None]:
+    """Where the order key of a resource of a class can lie that satisfies a test."""
+    low, high = order.instant(test.low), order.instant(test.high)
+    upper = {"eq": high, "le": high, "ap": high, "lt": low, "eb": low}.get(test.prefix)
+    if class_ == order.LONG:
+        return None, upper
+    match test.prefix:
+        case "eq":
+            return low, upper
+        case "sa":
+            return high, upper
+        case "gt":
+            return order.instant(date.before(test.high, length)), upper
+        case "ge" | "ap":
+            return order.instant(date.before(test.low, length)), upper
+    return None, upper
