@@ -35,6 +35,7 @@ BESIDES: dict[str, Json] = {
     "StructureDefinition": {
         "kind": "logical", "type": "http://example.org/x", "differential": {"element": [{"path": "x", "id": "x"}]},
     },
+    "SearchParameter": {"status": "draft"},
     "SubscriptionStatus": {"type": "handshake"},
     "TerminologyCapabilities": {"kind": "requirements", "description": "x"},
 }  # fmt: skip

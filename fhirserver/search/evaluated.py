@@ -13,7 +13,8 @@ from typing import Any
 
 from fhirserver.resources import fhirpath
 from fhirserver.resources.fhirpath import EvaluationError, Node, Place
-from fhirserver.resources.fhirpath.syntax import Measure
+from fhirserver.resources.fhirpath.compiler import compiled
+from fhirserver.resources.fhirpath.syntax import Measure, parse
 from fhirserver.resources.fhirpath.temporal import Moment
 from fhirserver.resources.registry import Release
 from fhirserver.search.paths import Branch, Branches, Compute
@@ -23,8 +24,8 @@ Typed = tuple[str, Any]
 
 
 def branches(release: Release, focus: str, expression: str, types: Iterable[str]) -> Branches:
-    """One branch for each of `types`, in their order; raises NotUnderstood for what is no FHIRPath."""
-    found = _Found(fhirpath.compile(release, focus, expression))
+    """One branch for each of `types`, in their order; raises NotUnderstood for what is no FHIRPath known here."""
+    found = _Found(fhirpath.Expression(release, focus, expression, compiled(parse(expression))))
     return tuple(Branch((Compute(_OfType(found, type_, at == 0)),), type_) for at, type_ in enumerate(types))
 
 
