@@ -21,7 +21,7 @@ from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.paging import CURSOR
 from fhirserver.interactions.parts import part_of_answer
 from fhirserver.interactions.read import known
-from fhirserver.interactions.reindex import OPERATIONS as REINDEX
+from fhirserver.interactions.reindex import REINDEX
 from fhirserver.interactions.server import Server, known_type, shown
 from fhirserver.interactions.terms_expand import EXPAND
 from fhirserver.interactions.terms_lookup import LOOKUP, SUBSUMES
@@ -33,7 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ENROLL,
     IMPORT_RECORD,
     *meta.OPERATIONS,
-    *REINDEX,
+    REINDEX,
     PATIENT_EVERYTHING,
     STUDY_EVERYTHING,
     VALIDATE,

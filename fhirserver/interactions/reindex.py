@@ -13,7 +13,7 @@ from typing import Any
 from fhirserver import fhirjson
 from fhirserver.errors import Unprocessable
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import in_force
+from fhirserver.interactions import in_force, write
 from fhirserver.interactions.defining import take_over
 from fhirserver.interactions.in_force import Known
 from fhirserver.interactions.operation import Answer, Call, Operation
@@ -30,18 +30,25 @@ Part = dict[str, Any]
 
 
 async def _reindex(server: Server, call: Call, given: Arguments) -> Answer:
-    if call.method != "GET":
+    asked = call.method != "GET"
+    if call.type is not None and call.id is not None:
+        version = await read(server, call.type, call.id)
+        if call.type == TYPE:
+            return Answer(await _of_parameter(server, call.id, asked=asked))
+        if asked:
+            await server.store.renew(version, write.index(server, fhirjson.loads(version.body)))
+        return Answer(await state(server, ()))
+    if asked:
         await ask(server, [call.type] if call.type else None)
     return Answer(await state(server, None if call.type is None else {call.type}))
 
 
-async def _reindex_parameter(server: Server, call: Call, given: Arguments) -> Answer:
-    id_ = call.id or ""
-    await read(server, TYPE, id_)
+async def _of_parameter(server: Server, id_: str, *, asked: bool) -> Resource:
+    """What is done for one SearchParameter."""
     known = in_force.known(server.store)
     await known.look()
     compiled = known.compiled.get(server.release, Compiled())
-    if call.method != "GET":
+    if asked:
         if id_ not in {each.id for each in _of(server, known)}:
             raise Unprocessable(
                 f"{TYPE}/{id_} adds nothing to search by: it is not active, or its types have the parameter by FHIR "
@@ -52,7 +59,7 @@ async def _reindex_parameter(server: Server, call: Call, given: Arguments) -> An
         if issues := compiled.wrong.get(id_):
             raise Unprocessable(issues)
         await ask(server, compiled.gaining(id_))
-    return Answer(await state(server, set(compiled.gaining(id_)), id_))
+    return await state(server, set(compiled.gaining(id_)), id_)
 
 
 async def ask(server: Server, types: Collection[str] | None) -> None:
@@ -162,17 +169,17 @@ _OUT = (
     ),
 )
 _RETURNS = Parameter("return", "Parameters", "How far it is.", 1)
-_SAID = (
-    "The work is done in the background, while the server answers, and goes on after a restart. GET says how far it is "
-    "and changes nothing. A new SearchParameter needs no call: its resources are indexed by it at once."
-)
-
 REINDEX = Operation(
     code="reindex",
     title="Index resources anew",
-    description=f"Indexes every resource of a type, or of all types, anew. {_SAID}",
+    description=(
+        "Indexes all resources anew, those of a type, one resource, or for a SearchParameter those of the types that it "
+        "adds its parameter to. The work is done in the background, while the server answers, and goes on after a "
+        "restart; that of one resource is done at once. GET says how far it is and changes nothing. A new "
+        "SearchParameter needs no call: what is there is indexed by it without one."
+    ),
     handler=_reindex,
-    levels=("system", "type"),
+    levels=("system", "type", "instance"),
     types=None,
     parameters=(),
     returns=_RETURNS,
@@ -181,18 +188,3 @@ REINDEX = Operation(
     shows=True,
     alone=True,
 )
-REINDEX_PARAMETER = Operation(
-    code="reindex",
-    title="Index resources anew for a search parameter",
-    description=f"Indexes every resource of the types that this SearchParameter adds its parameter to anew. {_SAID}",
-    handler=_reindex_parameter,
-    levels=("instance",),
-    types=(TYPE,),
-    parameters=(),
-    returns=_RETURNS,
-    out=_OUT,
-    affects_state=True,
-    shows=True,
-    alone=True,
-)
-OPERATIONS = (REINDEX, REINDEX_PARAMETER)

@@ -24,7 +24,7 @@ from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds import composite
 from fhirserver.search.parameters import TAKES, Parameter, build, fitting
 
-_CODE = re.compile("-?[A-Za-z][A-Za-z0-9_-]{0,62}")
+_CODE = re.compile("-?[A-Za-z](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _KINDS: Mapping[str, Kind] = MappingProxyType({kind: kind for kind in get_args(Kind)})
 _ABSTRACT = ("Resource", "DomainResource")
 _SHOWN = 8
@@ -66,7 +66,9 @@ def _name(release: Release, resource: Resource) -> Iterator[Issue]:
     # Those of the specification, such as _id, are defined again by packages that carry everything.
     known = code.startswith("_") and code in registry.search_parameters(release, "Patient")
     if not known and not _CODE.fullmatch(code):
-        said = "begins with a letter, or - and a letter, and has letters, digits, - and _, 64 at most"
+        said = (
+            "has letters, digits, - and _, 64 at most, begins with a letter, or - and a letter, and ends with no sign"
+        )
         yield _issue("code", f"'{code[:80]}' is no name for a parameter here: one {said}.", "value")
 
 

@@ -29,7 +29,7 @@ from fhirserver.store import (
 from fhirserver.store.cache import Cache
 from fhirserver.store.combining import Combiner
 from fhirserver.store.context import Context
-from fhirserver.store.documents import Expected, IndexEntry, Put, Written
+from fhirserver.store.documents import Expected, IndexEntry, Put, Version, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
 from fhirserver.store.passes import Pass, Passes
@@ -241,6 +241,10 @@ class Store(Operations):
     async def sweep(self, current: Pass, index: sweeps.Index, *, marks: bool) -> Pass:
         """Does one batch of a pass; see `sweeps.step`."""
         return await sweeps.step(self._ctx, current, index, marks=marks)
+
+    async def renew(self, version: Version, entry: IndexEntry) -> bool:
+        """Gives one version new terms; False when it is not the current one any more."""
+        return await sweeps.renew(self._ctx, version, entry)
 
     async def settle(self, current: Pass, index: sweeps.Index) -> Pass:
         """Looks for what a pass that has ended could not see; see `sweeps.settle`."""

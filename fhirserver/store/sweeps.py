@@ -21,7 +21,7 @@ from fhirserver.search.added import MARK, mark
 from fhirserver.search.shapes import Shape
 from fhirserver.store import shapes
 from fhirserver.store.context import Context
-from fhirserver.store.documents import IndexEntry
+from fhirserver.store.documents import IndexEntry, Version
 from fhirserver.store.passes import Job, Pass, Passes
 from fhirserver.store.reindexing import renewed
 
@@ -63,6 +63,15 @@ async def step(ctx: Context, current: Pass, index: Index, *, marks: bool) -> Pas
     job = replace(job, ended=fhirjson.now(), total=job.seen)
     done = current.done if job.failed else max(current.done, job.target)
     return await Passes(ctx).save(current, job, done, news=True)
+
+
+async def renew(ctx: Context, version: Version, entry: IndexEntry) -> bool:
+    """Gives one version new terms; False when it is not the current one any more."""
+    with ctx.translated():
+        await shapes.note(ctx, [(version.type, entry.shape)])
+        update = renewed({"_id": version.id, "v": version.version}, entry)
+        done = await ctx.of(version.type).bulk_write([update])
+    return bool(done.matched_count)
 
 
 async def settle(ctx: Context, current: Pass, index: Index) -> Pass:

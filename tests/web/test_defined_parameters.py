@@ -295,6 +295,15 @@ def rows(state: Json, name: str) -> list[Json]:
     ]
 
 
+async def test_reindex_of_one_resource_is_done_at_once(shared: httpx.AsyncClient) -> None:
+    id_ = await created(shared, {"resourceType": "Patient"})
+    done = {"resourceType": "Parameters", "parameter": [{"name": "complete", "valueBoolean": True}]}
+    for method in ("POST", "GET"):
+        assert (await shared.request(method, f"/r5/Patient/{id_}/$reindex")).json() == done
+    assert ids(await usable(shared, f"Patient?_id={id_}")) == {id_}
+    assert (await shared.post("/r5/Patient/none/$reindex")).status_code == 404
+
+
 async def test_reindex_is_refused_where_there_is_nothing_to_index_by(shared: httpx.AsyncClient) -> None:
     id_ = await created(shared, definition(new("draft"), "Patient.name.suffix", status="draft"))
     answer = await shared.post(f"/r5/SearchParameter/{id_}/$reindex")
