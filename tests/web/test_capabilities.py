@@ -206,6 +206,9 @@ def arguments(code: str, method: str) -> tuple[dict[str, Any], tuple[int, ...]]:
             return {}, (400,)
         case "expand":
             return {}, (400, 422)
+        case "reindex":
+            # A SearchParameter that is no parameter has nothing to be indexed by.
+            return {}, (200, 422)
         case "import-record":
             return {"content": b"no record"}, (400,)
     return {}, (200,)
