@@ -60,7 +60,7 @@ async def explained(server: Server, requests: Sequence[SearchRequest], search: S
             # Who asks why a search is too costly is to learn it.
             answer = refusal
     queries = [await server.store.explain(asked) for asked in trace.asked[:MOST]]
-    known = frozenset[Any]().union(*(explain.literals(each.filter, each.release) for each in requests))
+    known = frozenset[Any]().union(*(explain.literals(each) for each in requests))
     trees = tuple(explain.tree(each) for each in requests)
     return Explanation(trees, tuple(queries), max(0, len(trace.asked) - MOST), known, answer)
 

@@ -18,6 +18,7 @@ from fhirserver.search.ast import EVERYTHING, And, Chain, Has, Ids, Missing, Nod
 from fhirserver.search.chains import leaves
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.parse import SearchRequest
+from fhirserver.search.plan import Search, plan
 
 MOST = 10
 """Values of a list that are written out; of a longer one the number of the others is."""
@@ -28,8 +29,8 @@ HIDDEN = "…"
 LAST = "\U0010ffff"
 """What ends the upper bound of a beginning."""
 
-_OURS = frozenset({"$group", "$sort", "$limit", "$project"})
-"""Stages of a pipeline that hold no values."""
+_OURS = frozenset({"$group", "$sort", "$limit", "$project", "w"})
+"""Stages of a pipeline that hold no values, and the class of a place, which is one of few."""
 
 Literals = frozenset[Any]
 
@@ -101,9 +102,20 @@ def _cut(every: list[str]) -> list[str]:
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
-def literals(node: Node, release: Release) -> Literals:
-    """The values that a search brings into filters by itself, whatever is stored."""
-    return frozenset(_literals(to_mongo(EVERYTHING, release))) | frozenset(_said(node, release))
+def literals(request: SearchRequest) -> Literals:
+    """The values that a search brings into its queries by itself, whatever is stored: its own and the server's."""
+    conjuncts = request.filter.nodes if isinstance(request.filter, And) else (request.filter,)
+    own = And(tuple(each for each in conjuncts if not leaves(each)))
+    asks = [
+        ask for segment in plan(Search(request.release, request.type, own, request.sort)) for ask in segment.asks(None)
+    ]
+    return frozenset(
+        (
+            *_literals(to_mongo(EVERYTHING, request.release)),
+            *_said(request.filter, request.release),
+            *(value for ask in asks for value in _literals([ask.filter, dict(ask.low), dict(ask.high)])),
+        )
+    )
 
 
 def _said(node: Node, release: Release) -> Iterator[Any]:

@@ -72,8 +72,8 @@ def test_long_lists_are_cut() -> None:
     ],
 )
 def test_what_the_client_sent_is_shown(type_: str, params: list[tuple[str, str]]) -> None:
-    node = asked(type_, *params).filter
-    text = shown(to_mongo(node, "R5"), literals(node, "R5"))
+    request = asked(type_, *params)
+    text = shown(to_mongo(request.filter, "R5"), literals(request))
     assert "…" not in text
     assert "$" in text
 
@@ -88,8 +88,7 @@ def test_what_the_client_sent_is_shown(type_: str, params: list[tuple[str, str]]
     ],
 )
 def test_what_it_led_to_is_not(params: list[tuple[str, str]]) -> None:
-    node = asked("Observation", *params).filter
-    known = literals(node, "R5")
+    known = literals(asked("Observation", *params))
     assert shown(STORED, known) == '{"t":{"$in":["…","…"]}}'
     assert shown({"s.birthdate": {"$gt": "1980-01-01"}, "_id": {"$gt": "x"}, "n": {"$lt": 5}}, known) == (
         '{"s.birthdate":{"$gt":"…"},"_id":{"$gt":"…"},"n":{"$lt":"…"}}'
@@ -97,12 +96,12 @@ def test_what_it_led_to_is_not(params: list[tuple[str, str]]) -> None:
 
 
 def test_the_values_of_an_inner_search_are_the_clients_too() -> None:
-    node = asked("Observation", ("subject:Patient._has:Condition:patient:code", "http://sct|1")).filter
-    assert "code@http://sct|1" in literals(node, "R5")
+    request = asked("Observation", ("subject:Patient._has:Condition:patient:code", "http://sct|1"))
+    assert "code@http://sct|1" in literals(request)
 
 
 def test_the_members_that_a_client_names_are_shown() -> None:
-    node = asked("Group", ("member", "Patient/7")).filter
-    assert shown([{"$match": {"e": "Patient/7", "g": {"$gt": "x"}}}, {"$limit": 5}], literals(node, "R5")) == (
+    request = asked("Group", ("member", "Patient/7"))
+    assert shown([{"$match": {"e": "Patient/7", "g": {"$gt": "x"}}}, {"$limit": 5}], literals(request)) == (
         '[{"$match":{"e":"Patient/7","g":{"$gt":"…"}}},{"$limit":5}]'
     )

@@ -65,7 +65,7 @@ async def test_an_explanation_stands_beside_the_answer(stocked: httpx.AsyncClien
     assert tree.splitlines()[0] == "search Observation"
     lines = query.splitlines()
     assert lines[0] == "find Observation"
-    assert any("code|" in line and "1-1" in line for line in lines if line.startswith("  filter:"))
+    assert any("http://loinc.org|1-1" in line for line in lines if line.startswith("  filter:"))
     assert any("IXSCAN" in line for line in lines if line.startswith("  plan:"))
     assert any(line.startswith("  examined: 5 keys, ") for line in lines)
     assert lines[-1].startswith("  milliseconds: ")
