@@ -27,8 +27,10 @@ from fhirserver.terminology.reasons import Undecided, named
 _FEW = 200
 """Code systems among which one is looked for that has a code, where the search names none."""
 
-_NODES: WeakKeyDictionary[Contents, dict[tuple[Concepts, Parameter], Node]] = WeakKeyDictionary()
-"""What was resolved with some contents; parameters may be defined anew."""
+_Key = tuple[Concepts, Parameter, int]
+"""What was resolved; the parameter, which may be defined anew; the version of a value set that was read by its id."""
+_NODES: WeakKeyDictionary[Contents, dict[_Key, Node]] = WeakKeyDictionary()
+"""What was resolved with some contents."""
 
 
 async def resolved(server: Server, reader: Reader, leaf: Concepts) -> Node:
@@ -49,8 +51,11 @@ async def _in(server: Server, reader: Reader, leaf: Concepts, reference: str) ->
         if version is not None and not version.gone and version.release == server.release:
             valueset = fhirjson.loads(version.body)
             known = await terms.contents(server, here, needs(valueset))
-            name = f"ValueSet/{version.id}/_history/{version.version}"
-            return _codes(server, leaf, await terms.members_of(known, valueset, name=name), reference)
+            made, key = _made(server, known, leaf, version.version)
+            if key not in made:
+                name = f"ValueSet/{version.id}/_history/{version.version}"
+                made[key] = _codes(server, leaf, await terms.members_of(known, valueset, name=name), reference)
+            return made[key]
         if literal.base is None:
             raise BadRequest(
                 f"There is no {shown(reference)} here: name a value set that is stored, or one by its canonical.",
@@ -58,7 +63,7 @@ async def _in(server: Server, reader: Reader, leaf: Concepts, reference: str) ->
                 code="not-found",
             )
     known = await terms.contents(server, here, [("ValueSet", reference)])
-    made, key = _NODES.setdefault(known, {}), (leaf, parameters(server.release, leaf.type)[leaf.code])
+    made, key = _made(server, known, leaf)
     if key not in made:
         found = await terms.members(known, reference)
         if found is None:
@@ -72,6 +77,11 @@ async def _in(server: Server, reader: Reader, leaf: Concepts, reference: str) ->
     return made[key]
 
 
+def _made(server: Server, known: Contents, leaf: Concepts, version: int = 0) -> tuple[dict[_Key, Node], _Key]:
+    """What was resolved before, and what the leaf is called there."""
+    return _NODES.setdefault(known, {}), (leaf, parameters(server.release, leaf.type)[leaf.code], version)
+
+
 def _codes(server: Server, leaf: Concepts, found: Members, reference: str) -> Node:
     whole(found, f"'{shown(reference)}'", leaf.given)
     return _node(server, leaf, [(entry.url, entry.code) for entry in found.entries.values()])
@@ -80,7 +90,7 @@ def _codes(server: Server, leaf: Concepts, found: Members, reference: str) -> No
 async def _related(server: Server, reader: Reader, leaf: Concepts, asked: Related) -> Node:
     """A code with all above or below it in the code system that is stored."""
     known, system = await _system(server, await terms.seen(server, reader), leaf, asked)
-    made, key = _NODES.setdefault(known, {}), (leaf, parameters(server.release, leaf.type)[leaf.code])
+    made, key = _made(server, known, leaf)
     if key not in made:
         try:
             start = hierarchy.concept(system, asked.code)

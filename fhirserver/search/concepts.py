@@ -63,11 +63,11 @@ def _media(context: Context, parameter: Parameter, value: str) -> list[Node]:
             f"':below' takes a media type without parameters, as in text/xml or image, not '{value}'.",
             expression=context.given,
         )
-    fold = parameter.fold
+    fold, start = parameter.fold, written.casefold()
     tests: list[Token | CodeStarts] = (
-        [Token(None, written, fold), CodeStarts(f"{written};", fold), CodeStarts(f"{written} ;", fold)]
+        [Token(None, written, fold), CodeStarts(f"{start};", fold), CodeStarts(f"{start} ;", fold)]
         if "/" in written
-        else [CodeStarts(f"{written}/", fold)]
+        else [CodeStarts(f"{start}/", fold)]
     )
     return [Param(context.type, parameter.code, test) for test in tests]
 
