@@ -270,9 +270,10 @@ def _is_field(key: str) -> bool:
     return all(part in FIELDS or part in ELEMENTS for part in key.split("."))
 
 
-_HEADS = (r"\^", r"\^\[\\s\\S\]\{\d+,\d+\}", r"\(\?:\^\| \)", "")
+_LITERAL = r"(?:\\.| \?|[^\\^$.|?*+()\[\]{}])*"
+_HEADS = (rf"\^{_LITERAL}\\\|(?:\(\?:\.\* \)\?|\.\*)", r"\^\[\\s\\S\]\{\d+,\d+\}", r"\(\?:\^\| \)", r"\^", "")
 _TAILS = (r"\$", r"\(\?: \|\$\)", "")
-_PATTERN = re.compile(rf"(?:{'|'.join(_HEADS)})(?:\\.| \?|[^\\^$.|?*+()\[\]{{}}])*(?:{'|'.join(_TAILS)})", re.DOTALL)
+_PATTERN = re.compile(rf"(?:{'|'.join(_HEADS)}){_LITERAL}(?:{'|'.join(_TAILS)})", re.DOTALL)
 
 
 def _is_escaped(pattern: Any) -> bool:

@@ -110,7 +110,7 @@ def unmatched(search: Json, resources: list[Json]) -> list[str]:
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group["section"])
 async def test_the_examples_of_the_specification(group: Json, serve: Serve) -> None:
     broken: list[str] = []
-    async with serve(validation="structure", base_url=ORIGIN) as client:
+    async with serve(validation="structure", base_url=ORIGIN, **group.get("settings", {})) as client:
         await stock(client, group["resources"])
         for search in group["searches"]:
             alternatives = search.get("one of", [search])
