@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from fhirserver import fhirjson
 from fhirserver.errors import Issue
+from fhirserver.interactions import ranking
 from fhirserver.interactions.included import included
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.resources.bundle import Entry, found
@@ -23,8 +24,10 @@ async def composed(
 ) -> list[Entry | bytes]:
     """The entries in their order; each resource is there once, and what was ignored is the last."""
     issues, subset = list(request.ignored), request.subset
+    scores = ranking.scores(server, request, page)
     entries: list[Entry | bytes] = [
-        found(server.base, one.type, one.id, subset.of(one.body) if subset else one.body, "match") for one in page
+        found(server.base, one.type, one.id, subset.of(one.body) if subset else one.body, "match", score)
+        for one, score in zip(page, scores, strict=True)
     ]
     if page and (request.includes or request.revincludes):
         more = await included(server, reader, request, page)

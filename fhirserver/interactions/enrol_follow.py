@@ -17,9 +17,9 @@ from fhirserver.errors import Issue, RuleConflict
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import enrol_facts
 from fhirserver.interactions.enrol_groups import Move, Roll, move
+from fhirserver.interactions.indexed import indexed
 from fhirserver.resources import research_study
 from fhirserver.resources.registry import Release
-from fhirserver.search.indexing import entry
 from fhirserver.settings import Settings
 from fhirserver.store.store import Tx
 
@@ -81,7 +81,7 @@ async def follow(
         element = research_study.recruitment(study).get("actualGroup")
         id_, new = _group_id(element, "ResearchStudy.recruitment.actualGroup")
         name = f"Subjects of {research_study.title(study)}"
-        before, after = await move(tx, release, Roll(id_, name, recount(None), decide), step)
+        before, after = await move(tx, settings, release, Roll(id_, name, recount(None), decide), step)
         made = following.with_number(made, before, after)
         if new:
             made = following.with_roster(made, f"Group/{id_}")
@@ -91,11 +91,12 @@ async def follow(
             continue
         id_, new = _group_id(arm.get("observedGroup"), "ResearchStudy.comparisonGroup.observedGroup")
         name = f"{arm.get('name', link_id)}: subjects of {research_study.title(study)}"
-        await move(tx, release, Roll(id_, name, recount(link_id), _any_number), one)
+        await move(tx, settings, release, Roll(id_, name, recount(link_id), _any_number), one)
         if new:
             made = following.with_arm_group(made, link_id, f"Group/{id_}")
     if made is not study:
-        await tx.put(made, type="ResearchStudy", id=study["id"], release=release, entry=entry(release, made))
+        own = indexed(settings, release, made)
+        await tx.put(made, type="ResearchStudy", id=study["id"], release=release, entry=own)
     return issues
 
 

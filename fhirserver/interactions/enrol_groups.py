@@ -12,8 +12,9 @@ from fhirserver.enrolment import following
 from fhirserver.errors import Gone, NotFound
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions.enrol_facts import read
+from fhirserver.interactions.indexed import indexed
 from fhirserver.resources.registry import Release
-from fhirserver.search.indexing import entry
+from fhirserver.settings import Settings
 from fhirserver.store.store import Tx
 
 
@@ -40,7 +41,7 @@ class Roll:
     decide: Callable[[int], None]
 
 
-async def move(tx: Tx, release: Release, roll: Roll, one: Move) -> tuple[int, int]:
+async def move(tx: Tx, settings: Settings, release: Release, roll: Roll, one: Move) -> tuple[int, int]:
     """The number of present members before and after; makes or mends the Group when its count is not known."""
     before: int | None = None
 
@@ -60,7 +61,7 @@ async def move(tx: Tx, release: Release, roll: Roll, one: Move) -> tuple[int, in
         before = None
     if before is not None:
         return before, max(before + (1 if one.comes else -1), 0)
-    return await _mend(tx, release, roll, one)
+    return await _mend(tx, settings, release, roll, one)
 
 
 async def _change(tx: Tx, release: Release, id_: str, one: Move, touch: Callable[[Resource], Resource]) -> None:
@@ -77,7 +78,7 @@ async def _change(tx: Tx, release: Release, id_: str, one: Move, touch: Callable
         await tx.set_member(id_, one.entity, lambda found: following.ended(found, one.on), release=release, touch=touch)
 
 
-async def _mend(tx: Tx, release: Release, roll: Roll, one: Move) -> tuple[int, int]:
+async def _mend(tx: Tx, settings: Settings, release: Release, roll: Roll, one: Move) -> tuple[int, int]:
     """Writes the Group from the records of all its subjects: there was none, or someone changed it by hand."""
     counted = await roll.recount() - {one.entity}
     before = len(counted) if one.comes else len(counted) + 1
@@ -98,6 +99,5 @@ async def _mend(tx: Tx, release: Release, roll: Roll, one: Move) -> tuple[int, i
         made = following.counted(group, len(wanted)) | {"member": members}
         if not members:
             del made["member"]
-    small = {name: value for name, value in made.items() if name != "member"}
-    await tx.put(made, type="Group", id=roll.id, release=release, entry=entry(release, small))
+    await tx.put(made, type="Group", id=roll.id, release=release, entry=indexed(settings, release, made))
     return before, len(wanted)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fhirserver.errors import BadRequest
+from fhirserver.interactions import ranking
 from fhirserver.interactions.paging import CURSOR
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.search.ast import Node
@@ -23,6 +24,8 @@ async def page(
     server: Server, reader: Reader, request: SearchRequest, node: Node, count: int, after: tuple[Any, ...] | None
 ) -> Page:
     """A page of at most `count` matches of `node`, the resolved tree of the request, behind a position."""
+    if ranking.wanted(request):
+        return await ranking.page(server, reader, request, node, count, after)
     segments = await planned(server, reader, request, node)
     try:
         return await reader.page(request.type, segments, count, after)

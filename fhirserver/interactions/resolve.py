@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from fhirserver import fhirjson
 from fhirserver.errors import TooCostly
 from fhirserver.interactions import terms_search
+from fhirserver.interactions.indexed import richness
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.search import hierarchies
 from fhirserver.search.ast import Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node
 from fhirserver.search.chains import leaves, links, prefixes, resolved_chain, resolved_has, substitute
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.mongo import to_mongo
+from fhirserver.search.richer import prepared
 
 DEEPEST = 50
 """Levels of a hierarchy that are followed, one search each."""
@@ -48,6 +50,7 @@ class Room:
 
 async def resolved(server: Server, reader: Reader, node: Node) -> Node:
     """The tree without leaves that need a search of their own."""
+    node = prepared(node, richness(server.settings))
     found: dict[Leaf, Node] = {}
     room = Room(server.settings.max_chained)
     for leaf in leaves(node):

@@ -5,19 +5,15 @@ https://hl7.org/fhir/R5/search.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from urllib.parse import parse_qsl
-from uuid import uuid4
 
-from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, Issue
+from fhirserver.errors import BadRequest
 from fhirserver.interactions import cursor, matches
-from fhirserver.interactions.included import included
+from fhirserver.interactions.composing import composed
 from fhirserver.interactions.paging import CURSOR, Params, links, query_of
 from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.server import Reader, Server, known_type
-from fhirserver.resources.bundle import Entry, Link, found, render
-from fhirserver.resources.operation_outcome import outcome
+from fhirserver.resources.bundle import Link, render
 from fhirserver.search.parse import parse
 
 
@@ -42,33 +38,13 @@ async def searchset(server: Server, type_: str, params: Params, *, strict: bool,
     count = min(server.settings.default_count if request.count is None else request.count, server.settings.max_count)
     if request.summary == "count" or count == 0:
         total = await matches.total(server, reader, request, node)
-        return render("searchset", _outcome(request.ignored), [Link("self", place + query)], total)
+        return render("searchset", await composed(server, reader, request, []), [Link("self", place + query)], total)
     secret = await server.store.secret()
     token = next((value for name, value in params if name == CURSOR), None)
     scope = f"{server.release} {type_}{query}"
     after = cursor.unseal(secret, scope, token) if token is not None else None
     page = await matches.page(server, reader, request, node, count, after)
-    issues = list(request.ignored)
-    subset = request.subset
-    entries = [
-        found(server.base, type_, version.id, subset.of(version.body) if subset else version.body, "match")
-        for version in page.items
-    ]
-    if request.includes or request.revincludes:
-        more = await included(server, reader, request, page.items)
-        entries += [
-            found(server.base, one.type, one.id, subset.of(one.body, included=True) if subset else one.body, "include")
-            for one in more.versions
-        ]
-        if more.cut:
-            issues.append(
-                Issue(
-                    "warning",
-                    "too-costly",
-                    f"Only {server.settings.max_included} included resources are in this page: ask for fewer matches "
-                    "with _count, or raise the setting max_included.",
-                )
-            )
+    entries = await composed(server, reader, request, page.items)
     counted: int | None = None
     if request.total in ("accurate", "estimate"):
         counted = await matches.total(server, reader, request, node)
@@ -76,9 +52,4 @@ async def searchset(server: Server, type_: str, params: Params, *, strict: bool,
         counted = len(page.items)
     following = cursor.seal(secret, scope, page.last) if page.more and page.last is not None else None
     found_links = links(place, query, token, following)
-    return render("searchset", [*entries, *_outcome(issues)], found_links, counted)
-
-
-def _outcome(issues: Sequence[Issue]) -> list[Entry]:
-    """What was ignored, as an entry of its own."""
-    return [Entry(f"urn:uuid:{uuid4()}", fhirjson.dumps(outcome(issues)), "outcome")] if issues else []
+    return render("searchset", entries, found_links, counted)

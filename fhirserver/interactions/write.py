@@ -16,12 +16,13 @@ from fhirserver.fhirjson import Resource
 from fhirserver.interactions import defining, definitions, enrol, integrity, profiles
 from fhirserver.interactions.apart import apart
 from fhirserver.interactions.in_force import known as parameters
+from fhirserver.interactions.indexed import indexed
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.resources.subsets import refuse_subset
 from fhirserver.resources.validation import check
 from fhirserver.search.added import in_force
-from fhirserver.search.indexing import IndexEntry, entry
+from fhirserver.search.indexing import IndexEntry
 from fhirserver.store.documents import Expected, Version, Written
 from fhirserver.store.documents import Put as Item
 from fhirserver.store.store import Tx
@@ -138,11 +139,9 @@ def own_references(server: Server, references: Iterable[object]) -> None:
 
 def index(server: Server, resource: Resource) -> IndexEntry:
     """Search terms of a resource; a Group's members are kept and found apart from it."""
-    if resource["resourceType"] == "Group" and "member" in resource:
-        resource = {name: value for name, value in resource.items() if name != "member"}
     # By the newest there is: a request may have begun before it was defined.
     with in_force(parameters(server.store).now):
-        return entry(server.release, resource, traced=server.settings.referential_integrity == "all")
+        return indexed(server.settings, server.release, resource)
 
 
 async def apply(server: Server, operations: Sequence[Operation]) -> list[Outcome]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
 from typing import Literal
@@ -77,12 +78,13 @@ def render(
     return start if issues is None else b'%b,"issues":%b}' % (start[:-1], fhirjson.dumps(issues))
 
 
-def found(base: str, type_: str, id_: str, body: bytes, mode: Mode) -> bytes:
+def found(base: str, type_: str, id_: str, body: bytes, mode: Mode, score: Decimal | None = None) -> bytes:
     """An entry of a searchset, as JSON; the parts of the address need no escapes."""
-    return b'{"fullUrl":"%b","resource":%b,"search":{"mode":"%b"}}' % (
+    return b'{"fullUrl":"%b","resource":%b,"search":{"mode":"%b"%b}}' % (
         f"{base}/{type_}/{id_}".encode(),
         body,
         mode.encode(),
+        b"" if score is None else f',"score":{score}'.encode(),
     )
 
 

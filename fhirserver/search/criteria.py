@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, NotSupported
@@ -20,6 +21,7 @@ from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds import (
     composite,
     date,
+    displays,
     fulltext,
     near,
     number,
@@ -166,6 +168,8 @@ def _alternatives(context: Context, parameter: Parameter, modifier: str | None, 
         return _or(hierarchies.parse(context, parameter, modifier, values))
     if fulltext.searches(parameter):
         return _or([_worded(context, each, partial(_read, parameter)) for each in values])
+    if modifier == displays.MODIFIER and not (parameter.kind == "reference" and reference.canonical(parameter)):
+        return _or([_worded(context, each, partial(_shown, context.type, parameter)) for each in values])
     if parameter.kind == "string" and modifier == "text":
         return _or([_worded(context, each, partial(_said, context.type, parameter.code)) for each in values])
     parse_one = _parser(context, parameter, None if modifier == "not" else modifier)
@@ -178,6 +182,11 @@ def _worded(context: Context, value: str, leaf: wording.Leaf) -> Node:
 
 def _read(parameter: Parameter, words: tuple[str, ...], begins: bool) -> Node:
     return Param(parameter.base, parameter.code, fulltext.Words(words, begins, parameter.release))
+
+
+def _shown(type_: str, parameter: Parameter, words: tuple[str, ...], begins: bool) -> Node:
+    of: Literal["token", "reference"] = "token" if parameter.kind == "token" else "reference"
+    return Param(type_, parameter.code, displays.Shown(of, words, begins))
 
 
 def _said(type_: str, code: str, words: tuple[str, ...], begins: bool) -> Node:

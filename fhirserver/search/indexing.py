@@ -12,11 +12,23 @@ from functools import lru_cache
 from typing import Any
 
 from fhirserver.resources.registry import Release
-from fhirserver.search import order, paths
+from fhirserver.search import infix, order, paths
 from fhirserver.search.added import Additions, additions, mark, now
-from fhirserver.search.kinds import composite, date, number, quantity, reference, string, token_index, uri
+from fhirserver.search.kinds import (
+    composite,
+    date,
+    fulltext,
+    near,
+    number,
+    quantity,
+    reference,
+    string,
+    token_index,
+    uri,
+)
 from fhirserver.search.parameters import Parameter, parameters
 from fhirserver.search.paths import Branch, Key, Where
+from fhirserver.search.richness import PLAIN, Richness
 from fhirserver.search.shapes import Shape, shape_of
 from fhirserver.search.sink import LONGEST, Indexer, Sink, bounded
 
@@ -80,13 +92,17 @@ def references(resource: dict[str, Any]) -> list[str]:
     return list(found)
 
 
-def entry(release: Release, resource: dict[str, Any], *, traced: bool = False) -> IndexEntry:
+def entry(
+    release: Release, resource: dict[str, Any], *, traced: bool = False, richness: Richness = PLAIN
+) -> IndexEntry:
     """The index entry of a live resource, with postings of all its references if `traced`.
 
-    A Group comes without its members.
+    `richness` says of which types the words of texts and the parts of strings are indexed too. A Group comes without
+    its members.
     """
-    more = additions(release, resource["resourceType"])
-    place = _plan(release, resource["resourceType"], more)
+    type_ = resource["resourceType"]
+    more = additions(release, type_)
+    place = _plan(release, type_, more, richness.texts(type_))
     sink = Sink(resource)
     sink.t.append(LIVE)
     if more is not None:
@@ -94,7 +110,7 @@ def entry(release: Release, resource: dict[str, Any], *, traced: bool = False) -
     for indexer in place.indexers:
         indexer(resource, sink)
     _walk(place.children, resource, sink)
-    if traced or resource["resourceType"] in TRACED:
+    if traced or type_ in TRACED:
         sink.t += [REFERS + text for text in references(resource)]
     postings = [each if len(each) <= LONGEST else bounded(each) for each in dict.fromkeys(sink.t)]
     sorts = {code: order.key(value) for code, value in sink.s.items()}
@@ -102,6 +118,10 @@ def entry(release: Release, resource: dict[str, Any], *, traced: bool = False) -
         sorts[code + order.HIGHEST] = order.key(value)
     shape = shape_of(postings, sink.x, sink.s)
     postings.append(shape.posting)
+    if richness.parts(type_):
+        sink.words += infix.postings(sink.f, [code for code in sink.f if string.whole(code) in sink.f])
+    if sink.words:
+        postings = list(dict.fromkeys([*postings, *sink.words]))
     class_, beginning = order.place(order.main_date(release, resource["resourceType"]), sink.x)
     return IndexEntry(postings, sink.x, sorts, sink.f, class_, beginning, shape)
 
@@ -122,7 +142,7 @@ def _walk(children: dict[str, _Place], item: dict[str, Any], sink: Sink) -> None
 
 
 @lru_cache(1024)
-def _plan(release: Release, type_: str, _more: Additions | None) -> _Place:
+def _plan(release: Release, type_: str, _more: Additions | None, texts: bool) -> _Place:
     root = _Place()
     for parameter in parameters(release, type_).values():
         if parameter.code in ELSEWHERE or parameter.union or (type_, parameter.code) == MEMBERS:
@@ -131,10 +151,17 @@ def _plan(release: Release, type_: str, _more: Additions | None) -> _Place:
             whole = composite.indexer(parameter)
             if whole:
                 root.indexers.append(whole)
-        elif parameter.kind in _INDEXERS:
+        elif make := _maker(parameter, texts):
             for branch in parameter.branches:
-                _plant(root, branch, _INDEXERS[parameter.kind](parameter, branch.type))
+                _plant(root, branch, make(parameter, branch.type))
     return root
+
+
+def _maker(parameter: Parameter, texts: bool) -> Callable[[Parameter, str], Indexer] | None:
+    """What makes the indexers of a parameter; None for one that has none."""
+    if fulltext.searches(parameter):
+        return fulltext.indexer if texts else None
+    return near.indexer if near.searches(parameter) else _INDEXERS.get(parameter.kind)
 
 
 def _plant(root: _Place, branch: Branch, indexer: Indexer) -> None:

@@ -26,7 +26,18 @@ from fhirserver.search.ast import (
     Test,
     Updated,
 )
-from fhirserver.search.kinds import composite, date, number, quantity, reference, simple, string, token
+from fhirserver.search.kinds import (
+    composite,
+    date,
+    fulltext,
+    near,
+    number,
+    quantity,
+    reference,
+    simple,
+    string,
+    token,
+)
 from fhirserver.search.parameters import Parameter, parameters
 
 
@@ -74,6 +85,10 @@ def _has_value(parameter: Parameter, resource: dict[str, Any]) -> bool:
             found = any(quantity.measure(type_, value) for type_, value in parameter.values(resource))
         case "composite":
             found = composite.findable(parameter, resource)
+        case "special" if fulltext.searches(parameter):
+            found = any(fulltext.read(parameter.release, t, value).words for t, value in parameter.values(resource))
+        case "special":
+            found = any(near.point(value) for _, value in parameter.values(resource))
         case _:
             found = any(isinstance(value, str) for _, value in parameter.values(resource))
     return found

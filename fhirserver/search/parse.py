@@ -33,6 +33,7 @@ class SearchRequest:
     sort: tuple[tuple[str, bool], ...] = ()
     count: int | None = None
     total: Total | None = None
+    score: bool = True
     summary: Summary | None = None
     subset: Subset | None = None
     includes: tuple[Include, ...] = ()
@@ -128,6 +129,8 @@ def _one(request: SearchRequest, context: Context, name: str, value: str, source
             request.sort = results.sort(request.release, request.type, value)
         case "_total":
             request.total = results.total(value)
+        case results.SCORE:
+            request.score = results.score(value)
         case "_summary":
             request.summary = results.summary(value)
         case "_contained" | "_containedType":

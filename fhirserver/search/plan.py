@@ -13,7 +13,7 @@ from typing import Any
 from fhirserver.resources.registry import Release
 from fhirserver.search import order
 from fhirserver.search.ast import And, Ids, Missing, Node, Not, Or, Param, Shaped, Updated
-from fhirserver.search.kinds import composite, date, simple
+from fhirserver.search.kinds import composite, date, fulltext, simple
 from fhirserver.search.kinds.terms import Filter, Span
 from fhirserver.search.mongo import LIVE, NOTHING, to_mongo
 from fhirserver.search.parameters import parameters
@@ -238,7 +238,8 @@ def _touch(last: Span, span: Span) -> bool:
 def _negated(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple[Segment, ...] | None:
     """What is left of a parameter's postings when those that a :not names are taken out, and what has none of them."""
     for each in conjuncts:
-        if not isinstance(each, Not):
+        # A text has many words: what is beside one of them would be met again and again.
+        if not isinstance(each, Not) or (isinstance(each.node, Param) and isinstance(each.node.test, fulltext.Words)):
             continue
         spans = _found_spans(search.release, each.node)
         if not spans or len(spans) > MOST_SPANS or any(span.field != "t" or span.low != span.high for span in spans):

@@ -58,10 +58,14 @@ _WORD = regex.compile(rf"[{_ALONE}]|[^\s{_ALONE}]+")
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Different words in their order, and the texts they stand in: each ' words with a space on either side '."""
+    """Different words in their order, and the texts they stand in: each ' words with a space on either side '.
+
+    `cut` where there was more than the limits allow.
+    """
 
     words: tuple[str, ...]
     lines: tuple[str, ...]
+    cut: bool = False
 
 
 def words(written: str) -> list[str]:
@@ -92,15 +96,13 @@ def _read(strings: Iterable[str]) -> Prose:
     left = MOST_CHARACTERS
     for each in strings:
         line = words(each[:left])
+        kept = line if len(found) + len(line) <= MOST_WORDS else _fitting(line, found)
         left -= len(each)
-        if not line:
-            continue
-        if len(found) + len(line) > MOST_WORDS:
-            line = _fitting(line, found)
-        found.update(dict.fromkeys(line))
-        lines[f" {' '.join(line)} "] = None
-        if left <= 0 or len(found) >= MOST_WORDS:
-            break
+        if kept:
+            found.update(dict.fromkeys(kept))
+            lines[f" {' '.join(kept)} "] = None
+        if left < 0 or len(kept) < len(line):
+            return Prose(tuple(found), tuple(lines), cut=True)
     return Prose(tuple(found), tuple(lines))
 
 

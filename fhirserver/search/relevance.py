@@ -7,11 +7,14 @@ the same on every page and whatever others write. https://hl7.org/fhir/R5/search
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
+from fhirserver.resources.registry import Release
 from fhirserver.search.ast import And, Node, Or, Param
-from fhirserver.search.kinds.fulltext import Words
+from fhirserver.search.kinds.fulltext import Words, read
+from fhirserver.search.parameters import parameters
 
 _AVERAGE = 200
 """Words of a text of middling length."""
@@ -45,3 +48,14 @@ def score(wanted: Iterable[Asked], texts: Mapping[str, Iterable[str]]) -> Decima
         parts.append(times / (times + _SATURATION * (1 - _LENGTH + _LENGTH * length / _AVERAGE)) if times else 0.0)
     found = sum(parts) / len(parts) if parts else 0.0
     return Decimal(f"{found:.4f}")
+
+
+def of(release: Release, wanted: Sequence[Asked], resource: dict[str, Any]) -> Decimal:
+    """The score of a resource."""
+    known = parameters(release, resource["resourceType"])
+    texts = {
+        code: [line for type_, value in known[code].values(resource) for line in read(release, type_, value).lines]
+        for code in dict.fromkeys(code for code, _ in wanted)
+        if code in known
+    }
+    return score(wanted, texts)

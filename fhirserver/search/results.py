@@ -18,7 +18,10 @@ from fhirserver.search.parameters import parameters
 Total = Literal["none", "estimate", "accurate"]
 Summary = Literal["count", "true", "text", "data", "false"]
 
-ONCE = frozenset({"_count", "_sort", "_total", "_summary", "_contained", "_containedType"})
+SCORE = "_score"
+"""What a sort by relevance is called."""
+
+ONCE = frozenset({"_count", "_sort", "_total", "_summary", SCORE, "_contained", "_containedType"})
 """What a search can say only once; of two that differ neither could be meant."""
 NAMES = ONCE | {"_include", "_revinclude", "_elements"}
 PASSING = frozenset({"_format", "_pretty"})
@@ -71,6 +74,9 @@ def sort(release: Release, type_: str, value: str) -> tuple[tuple[str, bool], ..
     found: list[tuple[str, bool]] = []
     for each in value.split(","):
         code = each.removeprefix("-")
+        if code == SCORE:
+            found.append((code, each.startswith("-")))
+            continue
         parameter = parameters(release, type_).get(code)
         if parameter is None:
             raise Unknown(f"{type_} has no search parameter '{code}' to sort by.", expression="_sort")
@@ -84,6 +90,13 @@ def sort(release: Release, type_: str, value: str) -> tuple[tuple[str, bool], ..
     if len(found) > 5:
         raise BadRequest("'_sort' takes at most 5 parameters.", expression="_sort")
     return tuple(found)
+
+
+def score(value: str) -> bool:
+    """_score, whether matches of a search for text say how well they fit."""
+    if value not in ("true", "false"):
+        raise BadRequest(f"'_score' is true or false, not '{value}'.", expression=SCORE)
+    return value == "true"
 
 
 def contained(name: str, value: str) -> None:

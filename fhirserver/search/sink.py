@@ -21,6 +21,8 @@ class Sink:
     s: dict[str, Any] = field(default_factory=dict)
     high: dict[str, Any] = field(default_factory=dict)
     f: dict[str, list[Any]] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+    """Postings beyond those that tell which parameters have a value: words of texts."""
 
     def sort(self, code: str, key: Any) -> None:
         """Keeps the lowest key of a parameter, by which results ascend, and the highest, by which they descend."""

@@ -89,6 +89,14 @@ class Operations:
         """At most `limit` of those that match, as id and postings; TooCostly when it takes too long."""
         return [(row["_id"], row["t"]) for row in await searches.rows(self._ctx, type, filter, {"t": 1}, limit)]
 
+    async def texts(
+        self, type: str, filter: Mapping[str, Any], codes: Sequence[str], limit: int
+    ) -> list[tuple[str, Mapping[str, list[str]]]]:
+        """At most `limit` of those that match, as id and texts by parameter of full text; TooCostly as `find`."""
+        projection = {"_id": 1, **{f"f.{code}": 1 for code in codes}}
+        rows = await searches.rows(self._ctx, type, filter, projection, limit)
+        return [(row["_id"], row.get("f", {})) for row in rows]
+
     async def referred(self, type: str, filter: Mapping[str, Any], prefixes: Sequence[str], limit: int) -> list[str]:
         """At most `limit` ids behind postings of these beginnings, in those that match; TooCostly as `find`."""
         return await following.referred(self._ctx, type, filter, prefixes, limit)

@@ -17,6 +17,7 @@ from fhirserver.search.ast import Node
 from fhirserver.search.indexing import IndexEntry, entry
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.plan import Search, Sort, narrowed, plan
+from fhirserver.search.richness import PLAIN, Richness
 from fhirserver.search.segments import Ask, Segment
 from fhirserver.search.shapes import Shape, Shapes
 from fhirserver.store.codec import OPTIONS, storable
@@ -55,13 +56,13 @@ class Shelf:
         if many:
             self.collection.insert_many(many, ordered=False)
 
-    def fill(self, release: Release, resources: Iterable[dict[str, Any]]) -> None:
+    def fill(self, release: Release, resources: Iterable[dict[str, Any]], richness: Richness = PLAIN) -> None:
         """The resources, and nothing else."""
         self.collection.delete_many({})
         self._shapes = {}
         made = []
         for resource in resources:
-            found = entry(release, without_members(resource))
+            found = entry(release, without_members(resource), richness=richness)
             made.append(_document(resource, found))
             self._shapes[found.shape.name] = found.shape
         self.put(made)

@@ -138,7 +138,7 @@ def test_an_entry_holds_plain_values_only() -> None:
         assert len(set(found["t"])) == len(found["t"])
         assert all(isinstance(each, str) for each in found["t"])
         for each in found["x"]:
-            assert {"k", "lo"} <= each.keys() <= {"k", "lo", "hi", "u"}
+            assert {"k", "lo"} <= each.keys() <= {"k", "lo", "hi", "u", "b"}
             assert type(each["lo"]) is type(each.get("hi", each["lo"]))
             assert isinstance(each["lo"], datetime | Decimal)
         assert all(isinstance(each, str) for each in found["s"].values())

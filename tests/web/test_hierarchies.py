@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -38,7 +37,7 @@ async def put(client: httpx.AsyncClient, resource: Json) -> None:
 
 
 @pytest.fixture(scope="module")
-async def building(shared: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+async def building(shared: httpx.AsyncClient) -> httpx.AsyncClient:
     for id_, above in PARTS.items():
         await put(
             shared, location(id_, f"http://test/r5/Location/{above}" if id_ == "a1" else above and f"Location/{above}")
@@ -48,7 +47,7 @@ async def building(shared: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient
     await put(shared, study("s-a101", "Location/a101"))
     await put(shared, location("ring1", "Location/ring2"))
     await put(shared, location("ring2", "Location/ring1"))
-    yield shared
+    return shared
 
 
 async def found(client: httpx.AsyncClient, query: str) -> list[str]:

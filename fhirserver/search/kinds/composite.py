@@ -1,7 +1,8 @@
 """Composites: values that must hold together in one item (a code and its quantity in one Observation.component).
 
 Parts that compare by equality are joined into one posting, code|a$b. A part that is a range makes an element of x
-instead, whose k is code|a$b. More than one range, or a string beside one, is refused.
+instead, whose k is code|a$b, and code|a$b$g.m-3 for a quantity in base units; a second range stands in the element, as
+b. More than two ranges, or a string beside one, is refused.
 https://hl7.org/fhir/R5/search.html#composite
 """
 
@@ -41,6 +42,8 @@ MOST = 64
 RANGED = ("date", "number", "quantity")
 Part = simple.Test
 
+_Elements = Callable[[str], list[dict[str, Any]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Composite:
@@ -64,7 +67,9 @@ def _order(components: Sequence[Parameter]) -> list[int] | None:
     """The places of the parts that become terms, a string last; None for a composite that is not supported."""
     ranged = [n for n, c in enumerate(components) if c.kind in RANGED]
     strings = [n for n, c in enumerate(components) if c.kind == "string"]
-    if len(ranged) > 1 or len(strings) > 1 or (ranged and strings) or len(ranged) == len(components):
+    if len(ranged) > 2 or len(strings) > 1 or (ranged and strings):
+        return None
+    if len(ranged) == 2 and any(components[n].kind == "date" for n in ranged):
         return None
     if any(c.kind in ("composite", "special") for c in components):
         return None
@@ -130,11 +135,11 @@ def indexer(parameter: Parameter) -> Indexer | None:
     if order is None:
         return None
     code = parameter.code
-    ranged = next((n for n, c in enumerate(merged) if c.kind in RANGED), None)
+    ranged = [n for n, c in enumerate(merged) if c.kind in RANGED]
     rows = tuple(
         (
             branch,
-            None if ranged is None else row[ranged],
+            [row[n] for n in ranged],
             [(row[n], partial(_SUFFIXES[merged[n].kind], merged[n])) for n in order],
             [names for component in row if (names := _begins(component))],
         )
@@ -148,8 +153,8 @@ def indexer(parameter: Parameter) -> Indexer | None:
                 # Most resources that have one part of a composite have another type of the other.
                 if type(item) is dict and any(names.isdisjoint(item) for names in needed):
                     continue
-                measured_as = () if measured is None else _measured(measured, item, root)
-                if measured is not None and not measured_as:
+                ranged_as = _ranged(measured, item, root)
+                if measured and not ranged_as:
                     continue
                 alternatives = []
                 for component, make in equal:
@@ -159,9 +164,9 @@ def indexer(parameter: Parameter) -> Indexer | None:
                     alternatives.append(found)
                 else:
                     joined = [terms.join(each) for each in islice(product(*alternatives), MOST)]
-                    if measured is None:
+                    if not measured:
                         sink.t.extend(f"{code}|{each}" for each in joined)
-                    for elements in measured_as:
+                    for elements in ranged_as:
                         for each in joined:
                             sink.x += elements(bounded(f"{code}|{each}"))
 
@@ -179,14 +184,21 @@ def _values(component: Parameter, item: Any, root: dict[str, Any]) -> list[tuple
     return [(b.type, value) for b in component.branches for value in paths.select(b, item, root)]
 
 
-def _measured(component: Parameter, item: Any, root: dict[str, Any]) -> list[Callable[[str], list[dict[str, Any]]]]:
-    """What makes the elements of x under a key, for each range of a component."""
-    found: list[Callable[[str], list[dict[str, Any]]]] = []
+def _ranged(components: Sequence[Parameter], item: Any, root: dict[str, Any]) -> list[_Elements]:
+    """What makes the elements of x under a key, for each range of the first component and each of the second."""
+    if len(components) < 2:
+        return [make for component in components for make in _made(component, item, root, None)]
+    first, second = components
+    return [make for beside in _beside(second, item, root) for make in _made(first, item, root, {"b": beside})]
+
+
+def _made(component: Parameter, item: Any, root: dict[str, Any], more: dict[str, Any] | None) -> list[_Elements]:
+    found: list[_Elements] = []
     for type_, value in _values(component, item, root):
         if component.kind == "quantity":
             it = quantity.measure(type_, value)
             if it:
-                found.append(partial(number.elements, low=it.low, high=it.high, more={"u": quantity.units(it)}))
+                found.append(partial(quantity.elements, it=it, coded=quantity.exact(it), sign="$", more=more))
         elif component.kind == "date":
             span = date.span(type_, value)
             if span:
@@ -194,7 +206,24 @@ def _measured(component: Parameter, item: Any, root: dict[str, Any]) -> list[Cal
         else:
             closed = number.span(type_, value)
             if closed:
-                found.append(partial(number.elements, low=closed[0], high=closed[1]))
+                found.append(partial(number.elements, low=closed[0], high=closed[1], more=more))
+    return found
+
+
+def _beside(component: Parameter, item: Any, root: dict[str, Any]) -> list[dict[str, Any]]:
+    """The ranges of a second component, each as it lies in an element of the first: as written, and in base units."""
+    found: list[dict[str, Any]] = []
+    for type_, value in _values(component, item, root):
+        if component.kind == "quantity":
+            it = quantity.measure(type_, value)
+            if it:
+                coded = quantity.exact(it)
+                exact = {"n": coded.name, "nlo": coded.low, "nhi": coded.high} if coded else {}
+                found.append({"lo": it.low, "hi": it.high, "u": quantity.units(it), **exact})
+        else:
+            closed = number.span(type_, value)
+            if closed:
+                found.append({"lo": closed[0], "hi": closed[1]})
     return found
 
 
@@ -218,27 +247,44 @@ def _suffixes(test: Part) -> list[str]:
 
 def to_mongo(code: str, test: Test) -> Filter:
     """The filter of a test."""
+    others = [part for part in test.parts if not _suffixes(part)]
     found: list[Filter] = []
     for each in _joined(test):
-        filters = [_last(code, each, part) for part in test.parts if not _suffixes(part)]
-        found.append(filters[0] if filters else terms.term(code, each))
+        if not others:
+            found.append(terms.term(code, each))
+            continue
+        beside = _within(others[1]) if len(others) > 1 else None
+        found.append(_last(code, each, others[0], beside))
     return ranges.either(*found)
+
+
+def _within(part: Part) -> Filter:
+    """The condition on the second range, in the element of the first."""
+    match part:
+        case number.Number():
+            return {"$and": [number.conditions(part, "b.lo", "b.hi")]}
+        case quantity.Quantity(compared, _, unit, _) if not (unit and part.system):
+            named = {"b.u": unit} if unit else {}
+            return {"$and": [{**number.conditions(compared, "b.lo", "b.hi"), **named}]}
+        case quantity.Quantity(compared):
+            return {"$and": [number.conditions(compared, "b.nlo", "b.nhi"), {"b.n": quantity.name(part)}]}
+    raise TypeError(f"{part} cannot be the second range of a composite")
 
 
 def spans(code: str, test: Test) -> tuple[Span, ...] | None:
     """The parts of the index that hold all that a test may find."""
-    found: list[Span] = []
-    for each in _joined(test):
-        key = bounded(f"{code}|{each}")
-        for part in test.parts:
-            match part:
-                case date.When():
-                    found += date.spans(key, part)
-                case number.Number():
-                    found += number.spans(key, part)
-                case quantity.Quantity():
-                    found += number.spans(key, part.number)
-    return tuple(found) or terms.spans(to_mongo(code, test))
+    kinds = date.When | number.Number | quantity.Quantity
+    ranged = next((part for part in test.parts if isinstance(part, kinds)), None)
+    if ranged is None:
+        return terms.spans(to_mongo(code, test))
+    keys = [bounded(f"{code}|{each}") for each in _joined(test)]
+    match ranged:
+        case date.When():
+            return tuple(span for key in keys for span in date.spans(key, ranged))
+        case number.Number():
+            return tuple(span for key in keys for span in number.spans(key, ranged))
+        case quantity.Quantity():
+            return tuple(span for key in keys for span in quantity.spans(key, ranged, "$"))
 
 
 def _joined(test: Test) -> list[str]:
@@ -247,7 +293,7 @@ def _joined(test: Test) -> list[str]:
     return [terms.join(each) for each in product(*equal)]
 
 
-def _last(code: str, joined: str, part: Part) -> Filter:
+def _last(code: str, joined: str, part: Part, beside: Filter | None) -> Filter:
     key = bounded(f"{code}|{joined}")
     match part:
         case string.Starts(start):
@@ -255,9 +301,9 @@ def _last(code: str, joined: str, part: Part) -> Filter:
         case date.When():
             return date.to_mongo(key, part)
         case number.Number():
-            return number.to_mongo(key, part)
+            return number.to_mongo(key, part, beside)
         case quantity.Quantity():
-            return number.to_mongo(key, part.number, quantity.unit_filter(part))
+            return quantity.to_mongo(key, part, beside, "$")
     raise TypeError(f"{part} cannot be a part of a composite")
 
 

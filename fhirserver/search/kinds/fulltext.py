@@ -1,7 +1,7 @@
 """Full text: the words of a resource or of its narrative.
 
-Postings: code|word. f[code] holds the texts the words stand in, each with a space on either side, which phrases are
-looked for in. https://hl7.org/fhir/R5/search.html#content
+Postings: code|word, and code| alone for a text of more words than are indexed. f[code] holds the texts the words stand
+in, each with a space on either side, which phrases are looked for in. https://hl7.org/fhir/R5/search.html#content
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fhirserver.resources.registry import Release
 from fhirserver.search import prose
 from fhirserver.search.kinds import terms
 from fhirserver.search.kinds.terms import Filter
-from fhirserver.search.parameters import TEXTS, Parameter
+from fhirserver.search.parameters import CONTENT, TEXTS, Parameter
 from fhirserver.search.prose import Prose
 from fhirserver.search.sink import Indexer, Sink
 
@@ -43,6 +43,11 @@ def searches(parameter: Parameter) -> bool:
     return parameter.code in TEXTS or (parameter.kind == "special" and parameter.types == {"Narrative"})
 
 
+def readings(word: str) -> list[str]:
+    """The postings of which every resource has one that has a word in its texts, where those are indexed."""
+    return [f"{CONTENT}|{word}", f"{CONTENT}|"]
+
+
 def read(release: Release, type_: str, value: Any) -> Prose:
     """What a value is searched by: a narrative, or all of a resource."""
     return prose.narrative(value) if type_ == "Narrative" else prose.of(release, type_, value)
@@ -54,9 +59,14 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
 
     def index(value: Any, sink: Sink) -> None:
         found = read(release, type_, value)
-        sink.t += [prefix + word for word in found.words]
-        if found.lines:
+        if found.words:
+            # The first of them tells that there are some.
+            sink.t.append(prefix + found.words[0])
+            sink.words += [prefix + word for word in found.words]
             sink.f.setdefault(code, []).extend(found.lines)
+        if found.cut:
+            # Of this resource the index does not know all words.
+            sink.words.append(prefix)
 
     return index
 

@@ -116,6 +116,29 @@ def _ending(code: str, test: Number, end: Filter, extra: Filter | None) -> Filte
     return ranges.either(points, ranges.element(f"{code}{ranges.ENDS}", {"lo": end}, extra)) if test.wide else points
 
 
+def conditions(test: Test, low: str, high: str) -> Filter:
+    """The conditions of a test on a closed range that lies in two fields."""
+    match test.prefix:
+        case "eq":
+            return {low: {"$gte": test.low}, high: {"$lt": test.high}}
+        case "ne":
+            return {"$or": [{low: {"$lt": test.low}}, {high: {"$gte": test.high}}]}
+        case "gt":
+            return {high: {"$gt": test.value}}
+        case "ge":
+            return {high: {"$gte": test.value}}
+        case "lt":
+            return {low: {"$lt": test.value}}
+        case "le":
+            return {low: {"$lte": test.value}}
+        case "sa":
+            return {low: {"$gt": test.value}}
+        case "eb":
+            return {high: {"$lt": test.value}}
+        case "ap":
+            return {low: {"$lte": test.high}, high: {"$gte": test.low}}
+
+
 def spans(code: str, test: Test) -> tuple[Span, ...]:
     """The parts of the index that hold all that a test may find."""
     value, low, high, ends = test.value, test.low, test.high, f"{code}{ranges.ENDS}"

@@ -1,7 +1,8 @@
-"""Quantities: a number with a unit, in the unit that was written (no conversion).
+"""Quantities: a number with a unit. Those of UCUM are compared in base units, others in the unit that was written.
 
-Element of x: {k, lo, hi, u}, where u holds system|code, |code and |unit; k is the code of the parameter, and once more
-code|unit of measure, so that a search with a coded unit reads that unit's range alone. https://hl7.org/fhir/R5/search.html#quantity
+Elements of x: {k, lo, hi, u} as written, where u holds the code and the name of the unit and k is the code of the
+parameter; and {k, lo, hi} with k code|g.m-3 in base units, or code|system|unit where no factor leads to them. So a
+search with a coded unit reads that unit's range alone. https://hl7.org/fhir/R5/search.html#quantity
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from fhirserver.errors import BadRequest
-from fhirserver.search import escapes, numbers
+from fhirserver.search import escapes, numbers, ucum
 from fhirserver.search.kinds import number
 from fhirserver.search.kinds.number import Number
 from fhirserver.search.kinds.terms import Filter, Span, quote
@@ -24,11 +25,15 @@ CURRENCY = "urn:iso:std:iso:4217"
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A comparison, with system|code (`unit` is None for any, '|code' for a code or unit of any system)."""
+    """A comparison in a unit: of any system where `system` is empty, any at all where `unit` is None.
+
+    Where `base` names base units the number is of those.
+    """
 
     number: Number
     system: str
     unit: str | None
+    base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,15 @@ class Measure:
     system: str
     code: str
     unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A closed range of a coded unit: in base units, named as they are, or as written, named system|code."""
+
+    name: str
+    low: Decimal
+    high: Decimal
 
 
 Test = Quantity
@@ -55,7 +69,11 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
         return Quantity(compared, "", None)
     if not parts[2]:
         raise BadRequest(f"'{value}' names a system of units but no unit: write the code after it.", expression=given)
-    return Quantity(compared, parts[1], parts[2])
+    unit = ucum.unit(parts[2]) if parts[1] in ucum.SYSTEMS else None
+    if unit is None:
+        return Quantity(compared, parts[1], parts[2])
+    exact, low, high = unit.base(compared.value), unit.base(compared.low), unit.base(compared.high)
+    return Quantity(Number(compared.prefix, exact, low, high, compared.wide), parts[1], parts[2], unit.name)
 
 
 # -- index -----------------------------------------------------------------------------------------------------------
@@ -90,10 +108,27 @@ def measure(type_: str, value: Any) -> Measure | None:
 
 
 def units(it: Measure) -> list[str]:
-    """What a search may call the unit, from the most exact on."""
-    names = dict.fromkeys(name for name in (it.code, it.unit) if name)
-    exact = [f"{it.system}|{it.code}"] if it.code and it.system else []
-    return [*exact, *(f"|{name}" for name in names)]
+    """What a search that names no system may call the unit."""
+    return list(dict.fromkeys(name for name in (it.code, it.unit) if name))
+
+
+def exact(it: Measure) -> Exact | None:
+    """The range of a measure in its coded unit; None where its unit has no code of a system."""
+    if not it.code or not it.system:
+        return None
+    unit = ucum.unit(it.code) if it.system in ucum.SYSTEMS else None
+    if unit is None:
+        return Exact(f"{quote(it.system)}|{quote(it.code)}", it.low, it.high)
+    low = unit.base(it.low)
+    return Exact(unit.name, low, low if it.low == it.high else unit.base(it.high))
+
+
+def elements(
+    code: str, it: Measure, coded: Exact | None, *, sign: str = "|", more: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """The elements of x for a measure; `sign` stands before the name of its coded unit, `more` in each of them."""
+    found = number.elements(code, it.low, it.high, {"u": units(it), **(more or {})})
+    return found + number.elements(f"{code}{sign}{coded.name}", coded.low, coded.high, more) if coded else found
 
 
 def indexer(parameter: Parameter, type_: str) -> Indexer:
@@ -104,11 +139,9 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
         it = measure(type_, value)
         if it is None:
             return
-        called = {"u": units(it)}
-        sink.x += number.elements(code, it.low, it.high, called)
-        if it.code:
-            sink.x += number.elements(f"{code}|{quote(it.code)}", it.low, it.high, called)
-        sink.sort(code, it.low)
+        coded = exact(it)
+        sink.x += elements(code, it, coded)
+        sink.sort(code, coded.low if coded else it.low)
 
     return index
 
@@ -116,32 +149,34 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
 # -- query -----------------------------------------------------------------------------------------------------------
 
 
-def unit_filter(test: Quantity) -> Filter:
-    """The condition on u; empty where any unit will do."""
-    return {"u": f"{test.system}|{test.unit}"} if test.unit else {}
+def to_mongo(code: str, test: Test, extra: Filter | None = None, sign: str = "|") -> Filter:
+    """The filter of a test; `extra` is asked of the same element."""
+    named = {"u": test.unit} if test.unit and not test.system else {}
+    return number.to_mongo(_key(code, test, sign), test.number, {**named, **(extra or {})})
 
 
-def to_mongo(code: str, test: Test) -> Filter:
-    """The filter of a test."""
-    return number.to_mongo(_key(code, test), test.number, unit_filter(test))
-
-
-def spans(code: str, test: Test) -> tuple[Span, ...]:
+def spans(code: str, test: Test, sign: str = "|") -> tuple[Span, ...]:
     """The parts of the index that hold all that a test may find."""
-    return number.spans(_key(code, test), test.number)
+    return number.spans(_key(code, test, sign), test.number)
 
 
-def _key(code: str, test: Test) -> str:
-    return f"{code}|{quote(test.unit)}" if test.unit and test.system else code
+def name(test: Test) -> str | None:
+    """What the coded unit of a test is called in the index; None where any unit, or any system, will do."""
+    return test.base or (f"{quote(test.system)}|{quote(test.unit)}" if test.unit and test.system else None)
+
+
+def _key(code: str, test: Test, sign: str) -> str:
+    coded = name(test)
+    return f"{code}{sign}{coded}" if coded else code
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:
     """Whether one value of a resource satisfies a test."""
     it = measure(type_, value)
-    if it is None or not number.compare(test.number, it.low, it.high):
+    if it is None:
         return False
-    if not test.unit:
-        return True
-    if test.system:
-        return it.system == test.system and it.code == test.unit
-    return test.unit in (it.code, it.unit)
+    wanted = name(test)
+    if wanted:
+        coded = exact(it)
+        return coded is not None and coded.name == wanted and number.compare(test.number, coded.low, coded.high)
+    return number.compare(test.number, it.low, it.high) and (not test.unit or test.unit in (it.code, it.unit))

@@ -6,7 +6,7 @@ code:identifier|… as for a token; code:text|display. https://hl7.org/fhir/R5/s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink, bounded
 
-MODIFIERS = ("identifier", "text", "above", "below")
-REFUSED = ("in", "not-in", "code-text", "contains", "text-advanced")
+MODIFIERS = ("identifier", "text", "text-advanced", "above", "below")
+REFUSED = ("in", "not-in", "code-text", "contains")
 CONTAINED = "#"
 """What stands in a posting for any contained resource: that there is one."""
 
@@ -77,6 +77,11 @@ Test = Ref | RefIn | Identifier | Display | Versions
 
 def parse(parameter: Parameter, modifier: str | None, value: str, given: str, bases: Sequence[str] = ()) -> Test:
     """The test of one value; a modifier that names a type says what a bare id belongs to."""
+    if canonical(parameter) and modifier in ("identifier", "text", "text-advanced"):
+        raise BadRequest(
+            f"':{modifier}' does not go with '{parameter.code}': a canonical URL has neither identifier nor display.",
+            expression=given,
+        )
     if modifier == "identifier":
         found = token.parse(_logical(parameter), None, value, given)
         assert isinstance(found, token.Token)
@@ -232,6 +237,14 @@ def to_mongo(code: str, test: Test) -> Filter:
             return {"$or": [terms.term(code, canonical), *longer]}
 
 
+def displays(type_: str, value: Any) -> Iterator[str | None]:
+    """What a reference is shown as."""
+    inner = (value.get("reference") or {}) if type_ == "CodeableReference" else value
+    if isinstance(inner, dict):
+        display = inner.get("display")
+        yield display if isinstance(display, str) else None
+
+
 def findable(type_: str, value: Any) -> bool:
     """Whether a value can be searched for at all."""
     inner = (value.get("reference") or {}) if type_ == "CodeableReference" else value
@@ -258,8 +271,7 @@ def matches(test: Test, type_: str, value: Any) -> bool:
             identifier = inner.get("identifier") if isinstance(inner, dict) else None
             return bool(identifier) and token.matches(wanted, "Identifier", identifier)
         case Display(start):
-            display = inner.get("display") if isinstance(inner, dict) else None
-            return isinstance(display, str) and text.normalise(display).startswith(start)
+            return any(shown and text.normalise(shown).startswith(start) for shown in displays(type_, value))
         case Versions(canonical):
             found = literal_of(type_, value) if type_ == "canonical" else None
             return found is not None and (

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, get_args
 
-from fhirserver.search import text
 from fhirserver.search.kinds import (
     date,
+    displays,
     filtered,
     fulltext,
     near,
@@ -32,6 +32,7 @@ Test = (
     | quantity.Test
     | near.Test
     | fulltext.Test
+    | displays.Test
     | filtered.Test
 )
 
@@ -48,6 +49,7 @@ _KINDS: MappingProxyType[type, tuple[_Query, _Match]] = MappingProxyType(
         ),
         **dict.fromkeys((uri.Uri, uri.Below, uri.Contains), (uri.to_mongo, uri.matches)),
         near.Near: (near.to_mongo, near.matches),
+        displays.Shown: (displays.to_mongo, displays.matches),
         fulltext.Words: (fulltext.to_mongo, fulltext.matches),
         date.When: (date.to_mongo, date.matches),
         number.Number: (number.to_mongo, number.matches),
@@ -73,8 +75,10 @@ def spans(code: str, test: Test) -> tuple[Span, ...] | None:
             return quantity.spans(code, test)
         case near.Near():
             return near.spans(code, test)
-        case string.Starts(start) if len(start) > text.TERM:
-            return terms.spans(terms.beginning(code, start[: text.TERM]))
+        case fulltext.Words():
+            return fulltext.spans(code, test)
+        case string.Starts() | string.Contains() | string.Says() | string.Exact():
+            return string.spans(code, test)
     return terms.spans(to_mongo(code, test))
 
 

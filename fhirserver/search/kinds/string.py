@@ -8,10 +8,11 @@ https://hl7.org/fhir/R5/search.html#string
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 from fhirserver.errors import BadRequest
@@ -52,15 +53,15 @@ class Says:
     begins: bool = False
     quick: bool = False
 
-    @property
-    def pattern(self) -> str:
-        """What finds them in a normalised string. Signs that are words of their own have nothing between them."""
-        found = re.escape(self.words[0])
-        for before, word in zip(self.words, self.words[1:], strict=False):
-            found += (" ?" if prose.alone(before) or prose.alone(word) else " ") + re.escape(word)
-        start = "" if prose.alone(self.words[0]) else "(?:^| )"
-        end = "" if self.begins or prose.alone(self.words[-1]) else "(?: |$)"
-        return start + found + end
+
+def pattern(words: Sequence[str], begins: bool) -> str:
+    """What finds words in a normalised string. Signs that are words of their own have nothing between them."""
+    found = re.escape(words[0])
+    for before, word in pairwise(words):
+        found += (" ?" if prose.alone(before) or prose.alone(word) else " ") + re.escape(word)
+    start = "" if prose.alone(words[0]) else "(?:^| )"
+    end = "" if begins or prose.alone(words[-1]) else "(?: |$)"
+    return start + found + end
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def suffixes(parameter: Parameter, type_: str, value: Any) -> list[str]:
 
 def indexer(parameter: Parameter, type_: str) -> Indexer:
     """What indexes one value of a type."""
-    code, exact, prefix = parameter.code, f"{parameter.code}:exact", f"{parameter.code}|"
+    code, exact, prefix = parameter.code, whole(parameter.code), f"{parameter.code}|"
     part = f"{parameter.code}{_PART}|"
 
     def one(each: str, sink: Sink) -> None:
@@ -165,6 +166,11 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
     return one if type_ in ("string", "markdown") else many
 
 
+def whole(code: str) -> str:
+    """Where the strings of a parameter stand as they were written."""
+    return f"{code}:exact"
+
+
 def _kept(written: str) -> str:
     if len(written) <= EXACT:
         return written
@@ -183,7 +189,7 @@ def to_mongo(code: str, test: Test) -> Filter:
             return _held(code, test)
         case Exact(written):
             normal = text.normalise(written)[: text.TERM]
-            return {"$and": [terms.term(code, normal), {f"f.{code}:exact": _kept(written)}]}
+            return {"$and": [terms.term(code, normal), {f"f.{whole(code)}": _kept(written)}]}
 
 
 def spans(code: str, test: Test) -> tuple[terms.Span, ...] | None:
@@ -204,9 +210,13 @@ def _beginning(code: str, start: str, parts: bool) -> Filter:
 
 
 def _held(code: str, test: Contains | Says) -> Filter:
-    found = {f"f.{code}": {"$regex": re.escape(test.text) if isinstance(test, Contains) else test.pattern}}
+    found = {f"f.{code}": {"$regex": _pattern(test)}}
     read = _readings(code, test)
     return {"$and": [{"t": {"$in": read}}, found]} if read else found
+
+
+def _pattern(test: Contains | Says) -> str:
+    return re.escape(test.text) if isinstance(test, Contains) else pattern(test.words, test.begins)
 
 
 def _readings(code: str, test: Contains | Says) -> list[str] | None:
@@ -216,8 +226,8 @@ def _readings(code: str, test: Contains | Says) -> list[str] | None:
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+def _compiled(written: str) -> re.Pattern[str]:
+    return re.compile(written)
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:
@@ -230,7 +240,7 @@ def matches(test: Test, type_: str, value: Any) -> bool:
         case Contains(part):
             return any(part in text.normalise(each) for each in strings(type_, value))
         case Says():
-            found = _compiled(test.pattern)
+            found = _compiled(pattern(test.words, test.begins))
             return any(found.search(text.normalise(each)) for each in strings(type_, value))
         case Exact(written):
             return any(each == written for each in strings(type_, value))

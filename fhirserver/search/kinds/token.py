@@ -11,18 +11,18 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from fhirserver.errors import BadRequest, NotSupported
+from fhirserver.errors import BadRequest
 from fhirserver.resources import registry
 from fhirserver.search import escapes, text
 from fhirserver.search.kinds import terms
 from fhirserver.search.kinds.terms import Filter, quote
-from fhirserver.search.kinds.token_index import WITHIN, of_type, pairs
+from fhirserver.search.kinds.token_index import FOLDED, WITHIN, of_type, pairs
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import bounded
 from fhirserver.search.systems import same
 
-MODIFIERS = ("not", "text", "code-text", "of-type")
-TERMINOLOGY = ("in", "not-in", "above", "below", "text-advanced")
+MODIFIERS = ("not", "text", "text-advanced", "code-text", "of-type")
+TERMINOLOGY = ("in", "not-in", "above", "below")
 MEDIA = "urn:ietf:bcp:13"
 
 _SPECIAL = "http://terminology.hl7.org/CodeSystem/special-values"
@@ -48,7 +48,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class CodeStarts:
-    """:code-text, a code that begins so."""
+    """:code-text, a code that begins so, large or small; folded."""
 
     code: str
     fold: bool
@@ -96,16 +96,14 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
         return Display(shown[: text.TERM])
     if modifier == "code-text":
         code = escapes.plain(value, given)
-        return CodeStarts(code.casefold() if fold else code, fold)
+        return CodeStarts(code.casefold(), fold)
     parts = [escapes.plain(part, given) for part in escapes.split(value, "|")]
     if modifier == "of-type":
         if "Identifier" not in parameter.types:
-            raise BadRequest(f"':of-type' is about identifiers, and '{parameter.code}' has none.", expression=given)
+            raise BadRequest(f"':of-type' goes with identifiers alone: '{parameter.code}' has none.", expression=given)
         if len(parts) != 3 or not all(parts):
             raise BadRequest("':of-type' takes system|code|value, all three of them.", expression=given)
         return OfType(parts[0], parts[1].casefold(), parts[2].casefold())
-    if modifier == "text-advanced":
-        raise NotSupported("':text-advanced' on codes is not supported: ':text' finds by beginnings.", expression=given)
     if len(parts) > 2:
         raise BadRequest(
             rf"'{value}' has more than one '|': write system|code, and \| for a bar inside.", expression=given
@@ -162,8 +160,9 @@ def to_mongo(code: str, test: Test) -> Filter:
             return terms.beginning(code, quote(system) + "|", WITHIN)
         case Token():
             return terms.term(code, suffix(test), "|" if test.system is None else WITHIN)
-        case CodeStarts(start, _):
-            return terms.beginning(code, quote(start))
+        case CodeStarts(start, fold):
+            found = terms.beginning(code, quote(start))
+            return found if fold else {"$or": [found, terms.beginning(code + FOLDED, quote(start))]}
         case Display(start):
             return terms.beginning(f"{code}:text", start)
         case OfType(system, type_, value):
@@ -176,7 +175,8 @@ def _posting(code: str, system: str | None, its_code: str) -> str:
     return bounded(f"{code}{'|' if system is None else WITHIN}{_end(system, its_code)}")
 
 
-def _displays(type_: str, value: Any) -> Iterator[str | None]:
+def displays(type_: str, value: Any) -> Iterator[str | None]:
+    """What the codes of a value are shown as."""
     match type_:
         case "Coding":
             yield value.get("display")
@@ -185,7 +185,7 @@ def _displays(type_: str, value: Any) -> Iterator[str | None]:
             for coding in value.get("coding") or ():
                 yield coding.get("display")
         case "CodeableReference":
-            yield from _displays("CodeableConcept", value.get("concept") or {})
+            yield from displays("CodeableConcept", value.get("concept") or {})
         case "Identifier":
             yield (value.get("type") or {}).get("text")
 
@@ -194,7 +194,7 @@ def findable(type_: str, value: Any) -> bool:
     """Whether a value can be searched for at all."""
     if any(code or system for system, code in pairs(type_, value)):
         return True
-    return any(shown and text.normalise(shown) for shown in _displays(type_, value))
+    return any(shown and text.normalise(shown) for shown in displays(type_, value))
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:
@@ -212,11 +212,10 @@ def matches(test: Test, type_: str, value: Any) -> bool:
                 if (None, written) in test.found or (its_system and (same(its_system), written) in test.found):
                     return True
             return False
-        case CodeStarts(start, fold):
-            codes = (code or "" for _, code in pairs(type_, value))
-            return any((code.casefold() if fold else code).startswith(start) for code in codes)
+        case CodeStarts(start, _):
+            return any((code or "").casefold().startswith(start) for _, code in pairs(type_, value))
         case Display(start):
-            return any(text.normalise(shown).startswith(start) for shown in _displays(type_, value) if shown)
+            return any(text.normalise(shown).startswith(start) for shown in displays(type_, value) if shown)
         case OfType(system, kind, number):
             if type_ != "Identifier" or (value.get("value") or "").casefold() != number:
                 return False

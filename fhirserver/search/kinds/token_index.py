@@ -20,6 +20,10 @@ WITHIN = "@"
 """What stands between a parameter's code and the system in a posting that names one."""
 
 
+FOLDED = ":folded"
+"""What follows a parameter's code in the postings of codes that compare exactly, and are not all small."""
+
+
 def suffixes(parameter: Parameter, type_: str, value: Any) -> list[str]:
     """What of a value goes into the postings of a composite: code, system|code and |code."""
     found: list[str] = []
@@ -93,6 +97,8 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
     def primitive(value: Any, sink: Sink) -> None:
         written = _written(value)
         add(sink.t, prefix, within, None, written, fold, bare)
+        if not fold and (folded := written.casefold()) != written:
+            sink.t.append(f"{code}{FOLDED}|{quote(folded)}")
         sink.sort(code, written[: text.SORT])
 
     chosen = {
