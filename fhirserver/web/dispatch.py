@@ -32,7 +32,7 @@ class Row:
             if name is None
             else given.startswith("$")
             if name == "operation"
-            else not given.startswith(("$", "_"))
+            else given != "" and not given.startswith(("$", "_"))
             for own, name, given in zip(self.fixed, self.names, segments, strict=True)
         )
 

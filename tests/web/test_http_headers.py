@@ -74,7 +74,10 @@ async def test_options_and_a_refused_method_list_what_an_address_takes(
     client: httpx.AsyncClient, place: str, path: str, expected: set[str]
 ) -> None:
     for slash in ("", "/"):
-        address = path.rstrip("/").format(type="Patient", id=place.rpartition("/")[2], version="1") + slash
+        address = (
+            path.rstrip("/").format(compartment="Patient", type="Patient", id=place.rpartition("/")[2], version="1")
+            + slash
+        )
         options = await client.options(address)
         assert (options.status_code, options.content) == (204, b"")
         methods = set(options.headers["allow"].split(", "))

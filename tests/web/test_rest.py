@@ -134,7 +134,7 @@ async def test_a_history_pages_from_the_newest_version(client: httpx.AsyncClient
         ("GET", "/r5/ResearchStudy/$enroll", 404, "not-supported"),
         ("PATCH", "/r5/metadata", 405, "not-supported"),
         ("DELETE", "/r5/metadata", 405, "not-supported"),
-        ("GET", "/r5/", 405, "not-supported"),
+        ("PUT", "/r5/", 405, "not-supported"),
         ("GET", "/r5/Patient?_cursor=abc", 400, "invalid"),
         ("GET", "/r5/Patient?birthdate=yesterday", 400, None),
         ("GET", "/r5/Patient?name:sounds=x", 400, None),
