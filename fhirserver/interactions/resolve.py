@@ -6,7 +6,7 @@ https://hl7.org/fhir/R5/search.html#chaining
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fhirserver import fhirjson
 from fhirserver.errors import TooCostly
@@ -14,11 +14,15 @@ from fhirserver.interactions import terms_search
 from fhirserver.interactions.indexed import richness
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.search import hierarchies
-from fhirserver.search.ast import Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node
+from fhirserver.search.ast import Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node, Or, Within
 from fhirserver.search.chains import leaves, links, prefixes, resolved_chain, resolved_has, substitute
 from fhirserver.search.indexing import MEMBERS
-from fhirserver.search.mongo import to_mongo
+from fhirserver.search.mongo import equalities, to_mongo
 from fhirserver.search.richer import prepared
+from fhirserver.search.within import any_of, plain
+
+FEW = 10
+"""Equalities that a search may have besides its own without being felt."""
 
 DEEPEST = 50
 """Levels of a hierarchy that are followed, one search each."""
@@ -26,10 +30,14 @@ DEEPEST = 50
 
 @dataclass(slots=True)
 class Room:
-    """How many resources the searches within a search may still find: each becomes a value of its filter."""
+    """How many resources the searches within a search may still find: each becomes a value of its filter.
+
+    `holding` says of a type and a parameter whether resources contain what it refers to, once that was asked.
+    """
 
     most: int
     used: int = 0
+    holding: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     @property
     def limit(self) -> int:
@@ -62,10 +70,10 @@ async def _resolve(server: Server, reader: Reader, leaf: Leaf, room: Room) -> No
     match leaf:
         case Chain(type=type_, code=code) if (type_, code) == MEMBERS:
             # Members of Groups are asked for once more: it is the Groups that become values of the filter.
-            made = resolved_chain(server.release, leaf, *await _targets(server, reader, leaf, Room(room.most)))
+            made = await _chain(server, reader, leaf, Room(room.most))
             return await _resolve(server, reader, made, room) if isinstance(made, Member) else made
         case Chain():
-            return resolved_chain(server.release, leaf, *await _targets(server, reader, leaf, room))
+            return await _chain(server, reader, leaf, room)
         case Has(type=type_, source=source, code=code, node=inner) if (source, code) == MEMBERS:
             groups = await _ids(server, reader, source, inner, Room(room.most))
             return await _among(server, reader, type_, groups, room)
@@ -140,20 +148,36 @@ async def _kin(server: Server, reader: Reader, kin: Kin, room: Room) -> Sequence
     )
 
 
-async def _targets(server: Server, reader: Reader, chain: Chain, room: Room) -> tuple[Sequence[str], Sequence[str]]:
-    """The ids that a chain leads to, and the URLs where its parameter refers by those."""
-    own, urls = links(server.release, chain.type, chain.code)
-    if isinstance(chain.node, Listed) and isinstance(found := await _resolve(server, reader, chain.node, room), Ids):
-        # It is the list that knows them.
-        node: Node = found
-        if not urls:
-            return found.ids, ()
+async def _chain(server: Server, reader: Reader, chain: Chain, room: Room) -> Node:
+    by_address, by_url = links(server.release, chain.type, chain.code)
+    if isinstance(chain.node, Listed):
+        # It is the list that knows what is on it.
+        node = await _resolve(server, reader, chain.node, room)
+        if isinstance(node, Ids) and not by_url:
+            return resolved_chain(chain, node.ids, ())
     else:
         node = await resolved(server, reader, chain.node)
     where = to_mongo(node, server.release)
-    ids = room.take(chain.target, await reader.ids(chain.target, where, room.limit)) if own else ()
-    told = await reader.canonicals(chain.target, where, "url", room.limit) if urls else ()
-    return ids, room.take(chain.target, told)
+    ids = room.take(chain.target, await reader.ids(chain.target, where, room.limit)) if by_address else ()
+    urls = await reader.canonicals(chain.target, where, "url", room.limit) if by_url else ()
+    made = resolved_chain(chain, ids, room.take(chain.target, urls))
+    inside = await _inside(server, reader, chain, node, room) if by_address else None
+    if inside is None or isinstance(made, Member):
+        return made
+    return inside if made == Ids(()) else Or((made, inside))
+
+
+async def _inside(server: Server, reader: Reader, chain: Chain, node: Node, room: Room) -> Within | None:
+    """The chain into what resources contain; None where none of them contains anything of the kind."""
+    found = Within(chain.type, chain.code, chain.target, plain(node))
+    values = equalities(to_mongo(found, server.release))
+    # A few more equalities cost nothing; all else is asked for only where there is anything to be found.
+    if 0 < len(values) <= FEW:
+        return found
+    key = (chain.type, chain.code)
+    if key not in room.holding:
+        room.holding[key] = bool(await reader.count(chain.type, any_of(chain.code), cap=1))
+    return found if room.holding[key] else None
 
 
 async def _ids(server: Server, reader: Reader, type_: str, node: Node, room: Room) -> Sequence[str]:

@@ -151,6 +151,16 @@ class Concepts:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """Resources that contain a `target` satisfying `node`, and refer to it by their parameter `code`."""
+
+    type: str
+    code: str
+    target: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """_list and _in: resources of a type that a List, Group or CareTeam has among its own. The caller resolves it."""
 
@@ -159,7 +169,7 @@ class Listed:
     id: str
 
 
-Node = And | Or | Not | Param | Missing | Ids | Updated | Shaped | Chain | Has | Kin | Concepts | Member | Listed
 Leaf = Chain | Has | Kin | Concepts | Member | Listed
+Node = And | Or | Not | Param | Missing | Ids | Updated | Shaped | Within | Leaf
 
 EVERYTHING = And(())

@@ -60,7 +60,7 @@ def links(release: Release, type_: str, code: str) -> tuple[bool, bool]:
     return bool(types - CANONICAL), bool(types & CANONICAL)
 
 
-def resolved_chain(release: Release, chain: Chain, ids: Sequence[str], urls: Sequence[str]) -> Node:
+def resolved_chain(chain: Chain, ids: Sequence[str], urls: Sequence[str]) -> Node:
     """What a chain becomes when its targets are known; of the members of groups a Member, to be resolved in turn.
 
     A canonical URL stands for all versions under it.

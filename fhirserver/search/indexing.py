@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from fhirserver.resources.registry import Release
-from fhirserver.search import infix, order, paths
+from fhirserver.search import infix, order, paths, within
 from fhirserver.search.added import Additions, additions, mark, now
 from fhirserver.search.kinds import (
     composite,
@@ -101,15 +101,11 @@ def entry(
     its members.
     """
     type_ = resource["resourceType"]
-    more = additions(release, type_)
-    place = _plan(release, type_, more, richness.texts(type_))
-    sink = Sink(resource)
-    sink.t.append(LIVE)
-    if more is not None:
+    sink = _gathered(release, resource, richness.texts(type_))
+    if additions(release, type_) is not None:
         sink.t.append(mark(now().number))
-    for indexer in place.indexers:
-        indexer(resource, sink)
-    _walk(place.children, resource, sink)
+    if "contained" in resource:
+        within.index(release, resource, sink, _gathered)
     if traced or type_ in TRACED:
         sink.t += [REFERS + text for text in references(resource)]
     postings = [each if len(each) <= LONGEST else bounded(each) for each in dict.fromkeys(sink.t)]
@@ -122,8 +118,20 @@ def entry(
         sink.words += infix.postings(sink.f, [code for code in sink.f if string.whole(code) in sink.f])
     if sink.words:
         postings = list(dict.fromkeys([*postings, *sink.words]))
-    class_, beginning = order.place(order.main_date(release, resource["resourceType"]), sink.x)
+    class_, beginning = order.place(order.main_date(release, type_), sink.x)
     return IndexEntry(postings, sink.x, sorts, sink.f, class_, beginning, shape)
+
+
+def _gathered(release: Release, resource: dict[str, Any], texts: bool = False) -> Sink:
+    """What all parameters find in a resource."""
+    type_ = resource["resourceType"]
+    place = _plan(release, type_, additions(release, type_), texts)
+    sink = Sink(resource)
+    sink.t.append(LIVE)
+    for indexer in place.indexers:
+        indexer(resource, sink)
+    _walk(place.children, resource, sink)
+    return sink
 
 
 def _walk(children: dict[str, _Place], item: dict[str, Any], sink: Sink) -> None:

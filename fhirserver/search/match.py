@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver.resources.registry import Release
+from fhirserver.search import within
 from fhirserver.search.ast import (
     And,
     Chain,
@@ -25,6 +26,7 @@ from fhirserver.search.ast import (
     Shaped,
     Test,
     Updated,
+    Within,
 )
 from fhirserver.search.kinds import (
     composite,
@@ -58,6 +60,11 @@ def matches(node: Node, resource: dict[str, Any], release: Release) -> bool:
             return resource["resourceType"] == type_ and _satisfies(parameters(release, type_)[code], test, resource)
         case Missing(type_, code, _, missing):
             return _has_value(parameters(release, type_)[code], resource) is not missing
+        case Within(_, code, target, inner):
+            every = within.contained(release, resource)
+            return any(
+                by == code and matches(inner, one, release) for by, one in every if one["resourceType"] == target
+            )
         case Chain() | Concepts() | Has() | Kin() | Listed() | Member() | Shaped():
             raise TypeError(f"{type(node).__name__} must be resolved before it is matched (search/chains.py)")
 

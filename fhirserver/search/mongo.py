@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from fhirserver.resources.registry import Kind, Release
+from fhirserver.search import within
 from fhirserver.search.ast import (
     And,
     Chain,
@@ -26,6 +27,7 @@ from fhirserver.search.ast import (
     Shaped,
     Test,
     Updated,
+    Within,
 )
 from fhirserver.search.kinds import composite, date, ranges, simple, terms, token_index
 from fhirserver.search.kinds.terms import Filter
@@ -42,6 +44,11 @@ def to_mongo(node: Node, release: Release) -> Filter:
         conjuncts.insert(0, LIVE)
     conjuncts.sort(key=_rank)
     return conjuncts[0] if len(conjuncts) == 1 else {"$and": conjuncts}
+
+
+def equalities(found: Filter) -> list[str]:
+    """The postings of a filter that asks for one of these and for nothing else; none of any other filter."""
+    return _listed(found["t"]) if found.keys() == {"t"} else []
 
 
 def _conjuncts(found: Filter) -> list[Filter]:
@@ -68,22 +75,27 @@ def _rank(each: Filter) -> int:
     return 4 if "x" in each or "_id" in each else 6
 
 
-def _filter(node: Node, release: Release) -> Filter:
+def _filter(node: Node, release: Release, before: str = "") -> Filter:
+    """The filter of a tree; `before` stands before every parameter's code, for what is contained."""
     match node:
         case And(nodes):
-            found = [inner for each in nodes for inner in _conjuncts(_filter(each, release))]
+            found = [inner for each in nodes for inner in _conjuncts(_filter(each, release, before))]
             return found[0] if len(found) == 1 else {"$and": found} if found else {}
         case Or(nodes):
-            return _either([_filter(each, release) for each in nodes])
+            return _either([_filter(each, release, before) for each in nodes])
         case Not(inner):
-            return _negated(_filter(inner, release))
+            return _negated(_filter(inner, release, before))
         case Param(type_, code, test):
             parts = parameters(release, type_)[code].union or (code,)
-            return _either([_param(part, test) for part in parts])
+            return _either([_param(before + part, test) for part in parts])
         case Missing(type_, code, kind, missing):
             parts = parameters(release, type_)[code].union or (code,)
-            found_any = _either([each for part in parts for each in _present(part, kind)])
+            found_any = _either([each for part in parts for each in _present(before + part, kind)])
             return _negated(found_any) if missing else found_any
+        case Within(_, code, target, inner):
+            return _within(code, target, _filter(inner, release, within.prefix(code, target)))
+        case Ids() | Updated() if before:
+            return NOTHING  # what is contained has no id and no version of its own
         case Ids(ids):
             return {"_id": ids[0]} if len(ids) == 1 else {"_id": {"$in": list(ids)}}
         case Updated(when):
@@ -92,6 +104,13 @@ def _filter(node: Node, release: Release) -> Filter:
             return _either([{"t": each} for each in postings])
         case Chain() | Concepts() | Has() | Kin() | Listed() | Member():
             raise TypeError(f"{type(node).__name__} must be resolved before it becomes a filter (search/chains.py)")
+
+
+def _within(code: str, target: str, found: Filter) -> Filter:
+    """A filter on what is contained, for containers of that alone; an equality says so itself."""
+    if equalities(found):
+        return found
+    return {"$and": [{"t": within.mark(code, target)}, *_conjuncts(found)]}
 
 
 def _present(code: str, kind: Kind) -> list[Filter]:

@@ -79,9 +79,9 @@ def test_a_chain_is_found_and_replaced() -> None:
     assert isinstance(chain, Chain)
     assert (chain.code, chain.target) == ("study", "ResearchStudy")
     assert to_mongo(chain.node, "R5") == {"t": "identifier|nct02083731"}
-    whole = substitute(request.filter, {chain: resolved_chain("R5", chain, ["a"], [])})
+    whole = substitute(request.filter, {chain: resolved_chain(chain, ["a"], [])})
     assert to_mongo(whole, "R5") == {"$and": [{"t": "study|ResearchStudy/a"}, {"t": "status|active"}]}
-    none = substitute(request.filter, {chain: resolved_chain("R5", chain, [], [])})
+    none = substitute(request.filter, {chain: resolved_chain(chain, [], [])})
     assert {"_id": {"$in": []}} in to_mongo(none, "R5")["$and"]
     with pytest.raises(TypeError, match="resolved"):
         to_mongo(request.filter, "R5")
@@ -120,7 +120,7 @@ def test_members_are_asked_of_the_caller() -> None:
     assert asked("Group", "member=Patient/1").filter == Member(("Patient/1",))
     chain = asked("Group", "member:Patient.name=x").filter
     assert isinstance(chain, Chain)
-    assert resolved_chain("R5", chain, ["1", "2"], []) == Member(("Patient/1", "Patient/2"))
+    assert resolved_chain(chain, ["1", "2"], []) == Member(("Patient/1", "Patient/2"))
 
 
 def test_what_an_include_leads_to() -> None:

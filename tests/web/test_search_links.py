@@ -32,6 +32,19 @@ RESOURCES: list[Json] = [
     {"resourceType": "Condition", "id": "c", "clinicalStatus": ACTIVE, "subject": ref("Patient/p"), "code": TOKEN},
     {"resourceType": "Group", "id": "g", "type": "person", "membership": "enumerated",
      "member": [{"entity": ref("Patient/p")}]},
+    {"resourceType": "Organization", "id": "org", "name": "Acme Trials"},
+    {"resourceType": "Medication", "id": "apart", "code": TOKEN, "status": "active"},
+    *(
+        {"resourceType": "MedicationRequest", "id": id_, "status": "active", "intent": "order"}
+        | {"subject": ref("Patient/p"), "medication": {"reference": ref(reference)}} | contained
+        for id_, reference, contained in (
+            ("inside", "#m", {"contained": [
+                {"resourceType": "Medication", "id": "m", "code": TOKEN, "status": "inactive",
+                 "marketingAuthorizationHolder": ref("Organization/org")},
+            ]}),
+            ("outside", "Medication/apart", {}),
+        )
+    ),
     {"resourceType": "ActivityDefinition", "id": "a", "status": "active", "url": "http://acme.org/a"},
     {"resourceType": "ActivityDefinition", "id": "b", "status": "active", "url": "http://acme.org/b",
      "relatedArtifact": [{"type": "derived-from", "resource": "http://acme.org/a"}]},
@@ -72,6 +85,28 @@ async def test_chains_and_has_follow_canonical_urls(filled: httpx.AsyncClient, s
 @pytest.mark.parametrize(
     ("search", "ids"),
     [
+        ("MedicationRequest?medication.code=urn:x|x", "inside outside"),
+        ("MedicationRequest?medication:Medication.code=x", "inside outside"),
+        ("MedicationRequest?medication.code=y", ""),
+        ("MedicationRequest?medication.code:not=y", "inside outside"),
+        ("MedicationRequest?medication.status=inactive", "inside"),
+        ("MedicationRequest?medication.status:not=inactive", "outside"),
+        ("MedicationRequest?medication.code:missing=true", ""),
+        ("MedicationRequest?medication.marketingauthorizationholder.name=acme", "inside"),
+        ("MedicationRequest?medication.marketingauthorizationholder.name:contains=trial", "inside"),
+        ("MedicationRequest?_filter=medication[code eq x].status eq active", "outside"),
+        ("MedicationRequest?medication._id=m", ""),
+        ("Patient?_has:MedicationRequest:subject:medication.status=inactive", "p"),
+        ("Medication?code=x", "apart"),
+    ],
+)
+async def test_chains_lead_into_what_is_contained_too(filled: httpx.AsyncClient, search: str, ids: str) -> None:
+    assert await found(filled, search, Prefer="handling=strict") == ids
+
+
+@pytest.mark.parametrize(
+    ("search", "ids"),
+    [
         ("Questionnaire?_id=q1&_revinclude=QuestionnaireResponse:questionnaire", "any first"),
         ("Questionnaire?_id=q2&_revinclude=QuestionnaireResponse:questionnaire", "any"),
         ("Questionnaire?_id=q1&_revinclude=QuestionnaireResponse:*", "any first"),
@@ -80,13 +115,13 @@ async def test_chains_and_has_follow_canonical_urls(filled: httpx.AsyncClient, s
         ("Patient?_id=p&_revinclude=Group:member", "g"),
         ("Patient?_id=p&_revinclude=Group:member:Patient", "g"),
         ("Patient?_id=p&_revinclude=Group:member:Practitioner", ""),
-        ("Patient?_id=p&_revinclude=*", "c g o"),
+        ("Patient?_id=p&_revinclude=*", "c g inside o outside"),
         ("Patient?_id=p&_revinclude=Observation:*", "o"),
         ("Patient?_id=p&_include=*", "d"),
         ("Observation?_id=o&_include=*", "p"),
         ("Observation?_id=o&_include:iterate=*", "d p"),
         ("Observation?_id=o&_include:recurse=*", "d p"),
-        ("Practitioner?_id=d&_revinclude:iterate=*", "c g o p"),
+        ("Practitioner?_id=d&_revinclude:iterate=*", "c g inside o outside p"),
         ("Observation?_id=o&_include=Observation:subject&_include:iterate=Patient:general-practitioner", "d p"),
         ("Observation?_id=o&_include=Observation:subject&_revinclude:iterate=Condition:subject", "c p"),
         ("Group?_id=g&_include=Group:member", "p"),
