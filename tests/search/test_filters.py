@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shelf import Shelf, document
 from test_search_property import BASES, CALM, DATES, LITERAL, OBSERVATION, PATIENT, TOKEN, WORDS
@@ -143,7 +143,7 @@ def shelf(shelves: Callable[[str], Shelf]) -> Shelf:
     return shelves("filtered")
 
 
-@CALM
+@settings(CALM, max_examples=25)
 @given(
     resources=st.lists(OBSERVATION, min_size=4, max_size=10), filters=st.lists(ON_OBSERVATION, min_size=8, max_size=8)
 )
@@ -151,7 +151,7 @@ def test_filters_of_observations(shelf: Shelf, resources: list[dict[str, Any]], 
     agree(shelf, resources, filters)
 
 
-@CALM
+@settings(CALM, max_examples=25)
 @given(resources=st.lists(PATIENT, min_size=4, max_size=10), filters=st.lists(ON_PATIENT, min_size=8, max_size=8))
 def test_filters_of_patients(shelf: Shelf, resources: list[dict[str, Any]], filters: list[Asked]) -> None:
     agree(shelf, resources, filters)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shelf import Shelf, document
 from test_search_property import BASES, CALM, CONCEPT, MISSING, NAME, ON_PATIENT, WORD, asked, some
@@ -50,7 +50,7 @@ def shelf(shelves: Callable[[str], Shelf]) -> Shelf:
     return shelves("within")
 
 
-@CALM
+@settings(CALM, max_examples=30)
 @given(
     resources=st.lists(OBSERVATION, min_size=4, max_size=10),
     searches=st.lists(st.tuples(st.sampled_from(["subject", "performer"]), ON_ANY), min_size=10, max_size=10),
