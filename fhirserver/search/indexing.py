@@ -118,7 +118,10 @@ def entry(
         sink.words += infix.postings(sink.f, [code for code in sink.f if string.whole(code) in sink.f])
     if sink.words:
         postings = list(dict.fromkeys([*postings, *sink.words]))
-    class_, beginning = order.place(order.main_date(release, type_), sink.x)
+    main = order.main_date(release, type_)
+    if main is not None:
+        sorts.pop(main, None)  # the order key says it
+    class_, beginning = order.place(main, sink.x)
     return IndexEntry(postings, sink.x, sorts, sink.f, class_, beginning, shape)
 
 

@@ -7,7 +7,7 @@ https://hl7.org/fhir/R5/search.html#sort
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cache
 from hashlib import blake2b
 from typing import Any, Final
@@ -22,6 +22,11 @@ END: Final = "\0"
 HIGHEST: Final = "-"
 """What follows a parameter's code in the key of its highest value, kept where that is not its lowest."""
 
+DIGITS: Final = 13
+"""Characters of an instant in a key."""
+
+_EXACT = Context(prec=50)
+_COMPLEMENT = str.maketrans("0123456789", "9876543210")
 _MILLISECOND = timedelta(milliseconds=1)
 _YEAR = timedelta(days=366)
 
@@ -63,30 +68,24 @@ def _single(parameter: Parameter) -> bool:
 
 def instant(at: datetime) -> str:
     """Thirteen digits that sort like the instant."""
-    return f"{(at - EARLIEST) // _MILLISECOND:013x}"
+    return f"{(at - EARLIEST) // _MILLISECOND:0{DIGITS}x}"
 
 
 def number(value: Decimal) -> str:
     """A string that sorts like the number: sign, exponent, digits."""
-    sign, digits, exponent = value.normalize().as_tuple()
-    assert isinstance(exponent, int)
-    if not any(digits):
+    if not value:
         return "1"
-    size = f"{len(digits) + exponent + 10_000:05}"
-    text = "".join(map(str, digits))
-    if not sign:
-        return f"2{size}{text}"
-    return "0" + "".join(chr(105 - ord(each)) for each in size + text) + "~"
+    exponent = value.adjusted()
+    digits = str(_EXACT.scaleb(value.copy_abs(), -exponent)).replace(".", "").rstrip("0")
+    size = f"{exponent + 10_000:05}"
+    return f"2{size}{digits}" if value > 0 else "0" + (size + digits).translate(_COMPLEMENT) + "~"
 
 
-def key(value: Any) -> str:
+def key(value: str | datetime | Decimal) -> str:
     """The sort key of a value, without its end."""
-    match value:
-        case datetime():
-            return instant(value)
-        case Decimal():
-            return number(value)
-    return str(value).replace(END, "")
+    if isinstance(value, str):
+        return value.replace(END, "") if END in value else value
+    return instant(value) if isinstance(value, datetime) else number(value)
 
 
 def ended(text: str, id_: str) -> str:

@@ -15,7 +15,7 @@ from fhirserver.search import evaluated, paths
 from fhirserver.search.added import Additions, Kinds, additions
 
 _EXACT = frozenset({"code", "id", "boolean", "uri", "url", "canonical", "oid", "uuid"})
-_SYSTEMLESS = _EXACT | {"string", "markdown", "integer", "positiveInt", "unsignedInt", "decimal"}
+_SYSTEMLESS = _EXACT | {"ContactPoint", "string", "markdown", "integer", "positiveInt", "unsignedInt", "decimal"}
 _POINTS = frozenset({"instant", "decimal", "integer", "integer64", "unsignedInt", "positiveInt", "Money"})
 
 _URIS = ("uri", "url", "canonical", "oid", "uuid")
@@ -69,7 +69,7 @@ class Parameter:
 
     `components` holds, for each branch of a composite, the parameters of its parts with that branch as their focus.
     `union` names the parameters of the type that together are this one, which then needs no postings of its own:
-    combo-code is code and component-code.
+    combo-code is code and component-code, phonetic is name.
     """
 
     release: Release
@@ -145,10 +145,22 @@ def standard(release: Release, type_: str) -> Mapping[str, Parameter]:
         elif definition.code in TEXTS:
             found.update(_text(release, type_, definition))
     for code, parameter in found.items():
-        parts = _parts(parameter, found.values())
+        parts = _twin(parameter, found.values()) or _parts(parameter, found.values())
         if parts:
             found[code] = replace(parameter, union=parts)
     return found
+
+
+def _alike(one: Parameter, other: Parameter) -> bool:
+    return (other.kind, other.fold, other.bare, other.wide) == (one.kind, one.fold, one.bare, one.wide)
+
+
+def _twin(one: Parameter, others: Iterable[Parameter]) -> tuple[str, ...]:
+    """The first of the parameters with the very values of this one, if that is another: 'phonetic' is 'name'."""
+    if one.kind in ("composite", "special") or not one.branches:
+        return ()
+    first = next(each for each in others if _alike(one, each) and each.branches == one.branches)
+    return () if first is one else (first.code,)
 
 
 def _text(release: Release, type_: str, definition: registry.SearchParameter) -> Mapping[str, Parameter]:
@@ -167,8 +179,12 @@ def _parts(whole: Parameter, others: Iterable[Parameter]) -> tuple[str, ...]:
     if len(wanted) < 2 or whole.kind in ("string", "uri", "special"):
         return ()
     for other in others:
-        same = (other.kind, other.fold, other.bare, other.wide) == (whole.kind, whole.fold, whole.bare, whole.wide)
-        if same and not other.union and 0 < len(other.shape) < len(whole.shape) and set(other.shape) <= wanted:
+        if (
+            _alike(whole, other)
+            and not other.union
+            and 0 < len(other.shape) < len(whole.shape)
+            and set(other.shape) <= wanted
+        ):
             parts.append(other.code)
             wanted -= set(other.shape)
     return tuple(parts) if not wanted else ()

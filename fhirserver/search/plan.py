@@ -84,8 +84,11 @@ def plan(search: Search) -> tuple[Segment, ...]:
         return _unsorted(search, conjuncts, found)
     (code, down), direction = search.sort[0], -1 if search.sort[0][1] else 1
     known = parameters(search.release, search.type)
-    if len(search.sort) > 1 or known[code].union:
-        return (Gathered(found, tuple((known[each].union or (each,), descends) for each, descends in search.sort)),)
+    if len(search.sort) > 1 or len(known[code].union) > 1:
+        main = order.main_date(search.release, search.type)
+        keys = (() if each == main else known[each].union or (each,) for each, _ in search.sort)
+        return (Gathered(found, tuple(zip(keys, (descends for _, descends in search.sort), strict=True))),)
+    code = known[code].union[0] if known[code].union else code
     if code == "_id":
         return (Keyed(found, (("_id", direction),)),)
     if code == "_lastUpdated":

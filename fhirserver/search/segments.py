@@ -218,7 +218,7 @@ class Points:
 class Gathered:
     """By several sort keys: all that the filter finds is looked at, only a page of it is kept.
 
-    A key is the codes of the parameters whose values make it, and whether results descend by it.
+    A key is the codes of the parameters whose values make it, none for the main date, and whether results descend.
     """
 
     filter: Filter
@@ -243,6 +243,8 @@ def _value(codes: tuple[str, ...], down: bool) -> Any:
     """What computes the value of a sort key without its end."""
     if codes in (("_id",), ("_lastUpdated",)):
         return "$_id" if codes == ("_id",) else "$at"
+    if not codes:
+        return {"$cond": [{"$gt": ["$w", order.NONE]}, {"$substrBytes": ["$o", 0, order.DIGITS]}, None]}
     # Codes of search parameters, plain in a path of fields.
     keys: list[Any] = [f"$s.{code}" for code in codes]
     if down:

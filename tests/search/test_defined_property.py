@@ -104,7 +104,7 @@ ON_PATIENT = st.one_of(
 
 @pytest.fixture(scope="module")
 def shelf(shelves: Callable[[str], Shelf]) -> Shelf:
-    return shelves("defined")
+    return shelves("Defined")
 
 
 @CALM

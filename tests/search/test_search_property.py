@@ -15,7 +15,7 @@ from fhirserver.errors import BadRequest
 from fhirserver.resources.registry import Release
 from fhirserver.search.indexing import entry
 from fhirserver.search.match import matches
-from fhirserver.search.order import HIGHEST
+from fhirserver.search.order import HIGHEST, main_date
 from fhirserver.search.parameters import parameters
 from fhirserver.search.parse import parse
 from fhirserver.search.plan import Sort
@@ -283,7 +283,10 @@ def in_order(release: Release, type_: str, found: list[dict[str, Any]], sort: So
         elif code == "_id":
             keys.append((True, resource["id"]))
         else:
-            sorts = entry(release, resource).s
+            indexed = entry(release, resource)
+            sorts = dict(indexed.s)
+            if code == main_date(release, type_) and indexed.w:
+                sorts[code] = indexed.o
             highest = sorts.get(code + HIGHEST) if down else None
             parts = parameters(release, type_)[code].union
             if parts:

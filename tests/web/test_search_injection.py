@@ -37,7 +37,7 @@ OPERATORS = frozenset({
     "$and", "$or", "$nor", "$not", "$in", "$nin", "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$elemMatch", "$exists",
     "$regex", "$options", "$geoWithin", "$centerSphere", "$match", "$sort", "$limit", "$skip", "$project", "$group",
     "$unwind", "$unionWith", "$filter", "$cond", "$sum", "$min", "$max", "$first", "$count", "$literal", "$ifNull",
-    "$set", "$setOnInsert", "$meta", "$arrayElemAt", "$split",
+    "$set", "$setOnInsert", "$meta", "$arrayElemAt", "$split", "$substrBytes",
 })  # fmt: skip
 """Operators that the server's own commands are made of; none of them runs a script."""
 

@@ -60,17 +60,25 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
                 sink.t.append(shown + normal)
 
     def coding(value: Any, sink: Sink) -> None:
+        coded(value, sink)
+
+    def coded(value: Any, sink: Sink) -> bool:
         add(sink.t, prefix, within, value.get("system"), value.get("code"), fold)
         display(value.get("display"), sink)
-        sink.sort(code, (value.get("code") or value.get("display") or "")[: text.SORT])
+        key = value.get("code") or value.get("display")
+        if key:
+            sink.sort(code, key[: text.SORT])
+        return bool(key)
 
     def concept(value: Any, sink: Sink) -> None:
+        keyed = False
         for each in value.get("coding") or ():
-            coding(each, sink)
+            keyed = coded(each, sink) or keyed
         told = value.get("text")
         if told:
             display(told, sink)
-            sink.sort(code, told[: text.SORT])
+            if not keyed:
+                sink.sort(code, told[: text.SORT])
 
     def codeable_reference(value: Any, sink: Sink) -> None:
         if value.get("concept"):
@@ -89,10 +97,15 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
                     sink.t.append(of_type(code, each.get("system") or "", each.get("code") or "", number))
 
     def contact(value: Any, sink: Sink) -> None:
-        add(sink.t, prefix, within, None, value.get("value"), fold)
+        number = value.get("value")
+        if number:
+            add(sink.t, prefix, within, None, number, fold, bare)
+            sink.sort(code, number[: text.SORT])
 
     def quantity(value: Any, sink: Sink) -> None:
         add(sink.t, prefix, within, value.get("system"), value.get("code"), fold)
+        if value.get("code"):
+            sink.sort(code, value["code"][: text.SORT])
 
     def primitive(value: Any, sink: Sink) -> None:
         written = _written(value)
@@ -120,6 +133,8 @@ def _extension(parameter: Parameter) -> Indexer:
     def value_of(value: Any, sink: Sink) -> None:
         for system, code in pairs("Extension", value):
             add(sink.t, prefix, within, system, code, parameter.fold, parameter.bare)
+            if code:
+                sink.sort(parameter.code, code[: text.SORT])
 
     return value_of
 
