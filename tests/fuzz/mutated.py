@@ -236,12 +236,15 @@ class Mutator:
 
     def search(self) -> Ask:
         method = self.rng.choice(("GET", "GET", "GET", "HEAD", "DELETE"))
-        place = self.rng.choice(("", "", "", "/_history", "/a/_history", "/$everything", "/a/$everything", "/$meta"))
-        return Ask(method, f"{self.base}/{self.rng.choice(self.types)}{place}?{self.query()}", {}, None, "search")
+        places = ("", "", "", "/_history", "/a/_history", "/$everything", "/a/$everything", "/$meta", "/a/*", "/a/Task")
+        type_ = self.rng.choice((*self.types, ""))
+        path = f"/{type_}{self.rng.choice(places)}" if type_ else ""
+        return Ask(method, f"{self.base}{path}?{self.query()}", {}, None, "search")
 
     def form(self) -> Ask:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        path = f"{self.base}/{self.rng.choice(self.types)}/_search?{self.query()}"
+        place = self.rng.choice((f"/{self.rng.choice(self.types)}", "/Patient/a", "/Patient/a/Observation", ""))
+        path = f"{self.base}{place}/_search?{self.query()}"
         return Ask("POST", path, headers, self.query().encode(), "form")
 
     def place(self) -> Ask:
