@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from fhirserver import __version__, fhirjson
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import integrity, terms_statement
+from fhirserver.interactions.indexed import richness
 from fhirserver.interactions.operation import Level
 from fhirserver.interactions.operations import OPERATIONS
 from fhirserver.interactions.server import Server
@@ -29,9 +30,10 @@ from fhirserver.resources.registry import (
     structure,
 )
 from fhirserver.search.added import now, waiting
-from fhirserver.search.kinds import composite
+from fhirserver.search.kinds import composite, fulltext, special
 from fhirserver.search.kinds.reference import targets
 from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.richness import Richness
 from fhirserver.search.several import plainest
 
 Mode = Literal["full", "normative", "terminology"]
@@ -85,12 +87,14 @@ class _Base:
     conditional_delete: str
     enforced: frozenset[str]
     added: Usable
+    richness: Richness
 
 
 def _base(server: Server) -> _Base:
     types = resource_types(server.release)
     enforced = frozenset(type_ for type_ in types if integrity.watches_writes(server.settings, type_))
-    return _Base(server.release, server.base, server.settings.conditional_delete, enforced, usable(server.release))
+    settings, added = server.settings, usable(server.release)
+    return _Base(server.release, server.base, settings.conditional_delete, enforced, added, richness(settings))
 
 
 def usable(release: Release) -> Usable:
@@ -164,7 +168,7 @@ def _statement(base: _Base) -> Resource:
                 "security": {"cors": True, "description": _SECURITY},
                 "resource": [_resource(base, type_) for type_ in types],
                 "interaction": [{"code": code} for code in OF_ALL],
-                "searchParam": _of_every_type(base.release),
+                "searchParam": _of_every_type(base),
                 "operation": _operations(base, ("system",)),
                 "compartment": [
                     f"http://hl7.org/fhir/CompartmentDefinition/{name[0].lower()}{name[1:]}"
@@ -178,7 +182,7 @@ def _statement(base: _Base) -> Resource:
 def _resource(base: _Base, type_: str) -> dict[str, Any]:
     release = base.release
     patched = type_ not in UNPATCHED
-    known = list(searchable(release, type_).values())
+    known = _known(base, type_)
     found: dict[str, Any] = {
         "type": type_,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{type_}",
@@ -211,11 +215,17 @@ def _by_meaning(release: Release, type_: str, codes: Iterable[str] = BY_MEANING)
     return [_row(known[code]) for code in codes if code in known]
 
 
-def _of_every_type(release: Release) -> list[dict[str, str]]:
+def _of_every_type(base: _Base) -> list[dict[str, str]]:
     """The search parameters of a search over all types."""
-    type_ = plainest(release)
-    own = [_row(each.definition) for each in searchable(release, type_).values()]
-    return [*own, *_by_meaning(release, type_, (*BY_MEANING, "_type"))]
+    type_ = plainest(base.release)
+    own = [_row(each.definition) for each in _known(base, type_)]
+    return [*own, *_by_meaning(base.release, type_, (*BY_MEANING, "_type"))]
+
+
+def _known(base: _Base, type_: str) -> list[Parameter]:
+    """The search parameters of a type as the server is set; texts are not read of all types."""
+    read = base.richness.texts(type_)
+    return [each for each in searchable(base.release, type_).values() if read or not fulltext.searches(each)]
 
 
 def searchable(release: Release, type_: str) -> Mapping[str, Parameter]:
@@ -225,7 +235,9 @@ def searchable(release: Release, type_: str) -> Mapping[str, Parameter]:
 
 
 def _supported(parameter: Parameter) -> bool:
-    return composite.supported(parameter) if parameter.kind == "composite" else parameter.kind != "special"
+    if parameter.kind == "composite":
+        return composite.supported(parameter)
+    return parameter.kind != "special" or special.searches(parameter)
 
 
 def _leads(parameter: Parameter) -> bool:

@@ -132,7 +132,7 @@ def value_of(parameter: Parameter, code: str) -> str:
         return f"{min(parameter.definition.targets or {'Patient'})}/walked"
     return {
         "token": "http://example.org/x|x", "string": "x", "uri": "http://example.org/x", "number": "1",
-        "date": "2024-01-01", "quantity": "1|http://unitsofmeasure.org|kg",
+        "date": "2024-01-01", "quantity": "1|http://unitsofmeasure.org|kg", "special": "1|2" if code == "near" else "x",
     }[parameter.kind]  # fmt: skip
 
 
