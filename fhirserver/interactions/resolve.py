@@ -5,8 +5,9 @@ https://hl7.org/fhir/R5/search.html#chaining
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fhirserver import fhirjson
 from fhirserver.errors import TooCostly
@@ -15,9 +16,10 @@ from fhirserver.interactions.indexed import richness
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.search import hierarchies
 from fhirserver.search.ast import Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node, Or, Within
-from fhirserver.search.chains import leaves, links, prefixes, resolved_chain, resolved_has, substitute
+from fhirserver.search.chains import heads, leaves, links, prefixes, resolved_chain, resolved_has, substitute
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.mongo import equalities, to_mongo
+from fhirserver.search.parameters import parameters
 from fhirserver.search.richer import prepared
 from fhirserver.search.within import any_of, plain
 
@@ -86,7 +88,8 @@ async def _resolve(server: Server, reader: Reader, leaf: Leaf, room: Room) -> No
                 ends = prefixes(server.release, source, code, type_, _bases(server))
                 ids = room.take(source, await reader.referred(source, where, ends, room.limit))
             if by_url:
-                urls = room.take(source, await reader.canonicals(source, where, code, room.limit))
+                found_urls = await reader.canonicals(source, where, heads(server.release, source, code), room.limit)
+                urls = room.take(source, found_urls)
             return resolved_has(server.release, type_, ids, urls)
         case Concepts():
             return await terms_search.resolved(server, reader, leaf)
@@ -159,12 +162,19 @@ async def _chain(server: Server, reader: Reader, chain: Chain, room: Room) -> No
         node = await resolved(server, reader, chain.node)
     where = to_mongo(node, server.release)
     ids = room.take(chain.target, await reader.ids(chain.target, where, room.limit)) if by_address else ()
-    urls = await reader.canonicals(chain.target, where, "url", room.limit) if by_url else ()
-    made = resolved_chain(chain, ids, room.take(chain.target, urls))
+    made = resolved_chain(chain, ids, await _urls(server, reader, chain.target, where, room) if by_url else ())
     inside = await _inside(server, reader, chain, node, room) if by_address else None
     if inside is None or isinstance(made, Member):
         return made
     return inside if made == Ids(()) else Or((made, inside))
+
+
+async def _urls(server: Server, reader: Reader, type_: str, where: Mapping[str, Any], room: Room) -> Sequence[str]:
+    """The canonical URLs of what a filter finds; none of a type that has no such."""
+    if "url" not in parameters(server.release, type_):
+        return ()
+    starts = heads(server.release, type_, "url")
+    return room.take(type_, await reader.canonicals(type_, where, starts, room.limit))
 
 
 async def _inside(server: Server, reader: Reader, chain: Chain, node: Node, room: Room) -> Within | None:

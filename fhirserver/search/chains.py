@@ -84,7 +84,11 @@ def resolved_has(release: Release, type_: str, ids: Sequence[str], urls: Sequenc
     return Or((Ids(tuple(ids)), by_url)) if ids else by_url
 
 
+def heads(release: Release, type_: str, code: str) -> tuple[str, ...]:
+    """What the postings of a parameter begin with."""
+    return tuple(f"{each}|" for each in parameters(release, type_)[code].union or (code,))
+
+
 def prefixes(release: Release, source: str, code: str, target: str, bases: Iterable[str] = ()) -> tuple[str, ...]:
     """What those postings of `source` begin with by which its parameter `code` refers to resources of a type."""
-    codes = parameters(release, source)[code].union or (code,)
-    return tuple(f"{each}|{base}{target}/" for each in codes for base in ("", *bases))
+    return tuple(f"{head}{base}{target}/" for head in heads(release, source, code) for base in ("", *bases))

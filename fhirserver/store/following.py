@@ -28,9 +28,10 @@ async def referred(
     return await _distinct(ctx, found, lambda row: row["t"], prefixes, limit)
 
 
-async def canonicals(ctx: Context, type: str, filter: Mapping[str, Any], code: str, limit: int) -> list[str]:
-    """The URLs behind the postings of a parameter in the documents that match, each once; see `referred`."""
-    prefixes = [f"{code}|"]
+async def canonicals(
+    ctx: Context, type: str, filter: Mapping[str, Any], prefixes: Sequence[str], limit: int
+) -> list[str]:
+    """The URLs behind postings of these beginnings, such as 'url|', in the documents that match; see `referred`."""
     found = _postings(ctx, type, filter, prefixes)
     return await _distinct(ctx, found, lambda row: row["t"], prefixes, limit, whole=True)
 

@@ -101,9 +101,9 @@ class Operations:
         """At most `limit` ids behind postings of these beginnings, in those that match; TooCostly as `find`."""
         return await following.referred(self._ctx, type, filter, prefixes, limit)
 
-    async def canonicals(self, type: str, filter: Mapping[str, Any], code: str, limit: int) -> list[str]:
-        """At most `limit` URLs behind postings of a parameter, in those that match; TooCostly as `find`."""
-        return await following.canonicals(self._ctx, type, filter, code, limit)
+    async def canonicals(self, type: str, filter: Mapping[str, Any], prefixes: Sequence[str], limit: int) -> list[str]:
+        """At most `limit` URLs behind postings of these beginnings, in those that match; TooCostly as `find`."""
+        return await following.canonicals(self._ctx, type, filter, prefixes, limit)
 
     async def held(
         self, groups: Sequence[str], prefixes: Sequence[str], limit: int, at: datetime | None = None

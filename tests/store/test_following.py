@@ -39,7 +39,7 @@ Asked = Callable[[Store, int], Awaitable[list[str]]]
 ASKED: dict[str, Asked] = {
     "ids": lambda store, limit: store.ids("Observation", {"t": "|live"}, limit),
     "referred": lambda store, limit: store.referred("Observation", {"t": "|live"}, ["patient|Patient/"], limit),
-    "canonicals": lambda store, limit: store.canonicals("Observation", {"t": "|live"}, "url", limit),
+    "canonicals": lambda store, limit: store.canonicals("Observation", {"t": "|live"}, ["url|"], limit),
     "held": lambda store, limit: store.held(["g"], ["Patient/"], limit),
     "active": lambda store, limit: store.held(["g"], ["Patient/"], limit, NOW),
     "holding": lambda store, limit: store.holding(["Patient/all"], limit),

@@ -32,6 +32,10 @@ RESOURCES: list[Json] = [
     {"resourceType": "Condition", "id": "c", "clinicalStatus": ACTIVE, "subject": ref("Patient/p"), "code": TOKEN},
     {"resourceType": "Group", "id": "g", "type": "person", "membership": "enumerated",
      "member": [{"entity": ref("Patient/p")}]},
+    {"resourceType": "CodeSystem", "id": "cs", "status": "active", "content": "complete", "url": "http://acme.org/cs",
+     "name": "Acme"},
+    {"resourceType": "CodeSystem", "id": "sup", "status": "active", "content": "supplement",
+     "supplements": "http://acme.org/cs"},
     {"resourceType": "Organization", "id": "org", "name": "Acme Trials"},
     {"resourceType": "Medication", "id": "apart", "code": TOKEN, "status": "active"},
     *(
@@ -76,6 +80,8 @@ async def found(client: httpx.AsyncClient, search: str, mode: str = "match", **h
         ("Questionnaire?_has:QuestionnaireResponse:questionnaire:_id=elsewhere", ""),
         ("ActivityDefinition?derived-from:ActivityDefinition._id=a", "b"),
         ("ActivityDefinition?_has:ActivityDefinition:derived-from:_id=b", "a"),
+        ("CodeSystem?supplements.name=acme", "sup"),
+        ("CodeSystem?_has:CodeSystem:supplements:_id=sup", "cs"),
     ],
 )
 async def test_chains_and_has_follow_canonical_urls(filled: httpx.AsyncClient, search: str, ids: str) -> None:
