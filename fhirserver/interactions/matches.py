@@ -37,7 +37,7 @@ async def page(
 
 async def planned(server: Server, reader: Reader, request: SearchRequest, node: Node) -> Sequence[Segment]:
     """The segments that a search reads."""
-    if not needs_shapes(node, request.sort) and not asks_missing(node):
+    if not needs_shapes(server.release, request.type, node, request.sort) and not asks_missing(node):
         return plan(Search(server.release, request.type, node, request.sort))
     shapes = await reader.shapes(request.type)
     return plan(Search(server.release, request.type, narrowed(node, server.release, shapes), request.sort, shapes))

@@ -43,9 +43,12 @@ class Search:
     shapes: Shapes = field(default_factory=lambda: Shapes(()))
 
 
-def needs_shapes(node: Node, sort: Sort) -> bool:
+def needs_shapes(release: Release, type_: str, node: Node, sort: Sort) -> bool:
     """Whether a plan depends on which parameters have values in which resources."""
-    return bool(sort) or any(isinstance(each, Not) for each in _conjuncts(node))
+    if sort:
+        own = ("_id", "_lastUpdated", order.main_date(release, type_))
+        return len(sort) == 1 and sort[0][0] not in own
+    return any(isinstance(each, Not) for each in _conjuncts(node)) and not _has_equality(to_mongo(node, release))
 
 
 def asks_missing(node: Node) -> bool:
@@ -131,7 +134,7 @@ def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple
     if any(isinstance(each, Ids) for each in conjuncts):
         return (Keyed(found, (("_id", 1),)),)
     windows = _windows(search, conjuncts)
-    if any(_is_equality(search.release, each) for each in conjuncts):
+    if _has_equality(found):
         points = _points(found) if windows is None else None
         return (Placed(found, windows) if points is None else points,)
     if windows is not None and _wants_windows(search, conjuncts):
@@ -160,13 +163,9 @@ def _conjuncts(node: Node) -> tuple[Node, ...]:
     return (node,)
 
 
-def _is_equality(release: Release, node: Node) -> bool:
-    """Whether postings answer a condition in the order of places."""
-    if isinstance(node, Shaped):
-        return True
-    if not isinstance(node, Param | Or):
-        return False
-    wanted = [each["t"] for each in _parts(to_mongo(node, release)) if each.keys() == {"t"} and each != LIVE]
+def _has_equality(found: Filter) -> bool:
+    """Whether postings answer one of the conditions in the order of places."""
+    wanted = [each["t"] for each in _parts(found) if each.keys() == {"t"} and each != LIVE]
     return any(isinstance(each, str) or "$in" in each for each in wanted)
 
 
