@@ -198,7 +198,7 @@ def _resource(base: _Base, type_: str) -> dict[str, Any]:
         "referencePolicy": ["literal", "logical", *(["enforced"] if type_ in base.enforced else [])],
         "searchInclude": ["*", f"{type_}:*", *(f"{type_}:{each.code}" for each in known if _leads(each))],
         "searchRevInclude": ["*", *_referring(release, base.added).get(type_, ())],
-        "searchParam": [*(_row(each.definition) for each in known), *_by_meaning(release, type_)],
+        "searchParam": [*(_row(each.definition, base.url) for each in known), *_by_meaning(release, type_)],
         "operation": _operations(base, ("type", "instance"), type_),
     }
     # R4 has no place to say what becomes of a conditional patch.
@@ -206,8 +206,10 @@ def _resource(base: _Base, type_: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value != [] and shape and name in shape.elements}
 
 
-def _row(definition: SearchParameter) -> dict[str, str]:
-    return {"name": definition.code, "definition": definition.url, "type": definition.kind}
+def _row(definition: SearchParameter, base: str = "") -> dict[str, str]:
+    # Definitions of our own are resources of this server.
+    url = f"{base}/{definition.url}" if definition.own is not None else definition.url
+    return {"name": definition.code, "definition": url, "type": definition.kind}
 
 
 def _by_meaning(release: Release, type_: str, codes: Iterable[str] = BY_MEANING) -> list[dict[str, str]]:
@@ -237,7 +239,7 @@ def searchable(release: Release, type_: str) -> Mapping[str, Parameter]:
 def _supported(parameter: Parameter) -> bool:
     if parameter.kind == "composite":
         return composite.supported(parameter)
-    return parameter.kind != "special" or special.searches(parameter)
+    return parameter.kind != "special" or special.searches(parameter) or parameter.definition.own is not None
 
 
 def _leads(parameter: Parameter) -> bool:

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module, resources
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
+
+from fhirserver.resources.own_parameters import ROWS, Own
 
 Release = Literal["R5", "R4"]
 RELEASES: tuple[Release, ...] = ("R5", "R4")
 VERSIONS: Mapping[Release, str] = MappingProxyType({"R5": "5.0.0", "R4": "4.0.1"})
 
 Kind = Literal["token", "string", "reference", "date", "uri", "number", "quantity", "composite", "special"]
+_KINDS: Mapping[str, Kind] = MappingProxyType({kind: kind for kind in get_args(Kind)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class SearchParameter:
     """A search parameter of one type; `expression` holds only the FHIRPath branches that concern that type.
 
     `targets` is empty when any type may be referenced. `components` are (definition url, expression) of a composite.
+    The url of one of our `own` is what follows a base of the server: 'SearchParameter/Group-admits-age'.
     """
 
     code: str
@@ -68,6 +72,7 @@ class SearchParameter:
     url: str
     targets: frozenset[str] = frozenset()
     components: tuple[tuple[str, str], ...] = ()
+    own: Own | None = None
 
 
 @cache
@@ -148,6 +153,10 @@ def search_parameters(release: Release, type_: str) -> Mapping[str, SearchParame
                 frozenset(extra.get("targets", ())),
                 tuple((definition, path) for definition, path in extra.get("components", ())),
             )
+    for row in ROWS[release].get(type_, ()):
+        url = f"SearchParameter/{type_}-{row.code}"
+        of = frozenset(row.targets)
+        found[row.code] = SearchParameter(row.code, _KINDS[row.kind], row.expression, url, of, own=row.own)
     return found
 
 

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R5/researchstudy.html
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from fhirserver.errors import BadRequest
@@ -15,6 +15,12 @@ STATUS = "http://hl7.org/fhir/research-study-status"
 OVERALL = "overall-study"
 """Notes the dates of the whole study; no state it is in."""
 
+ACCRUING = frozenset({"active", "recruiting", "enrolling-by-invitation"})
+"""The states in which a study takes new subjects."""
+
+_FIRST, _LAST = date(1, 1, 1), date(9999, 12, 31)
+_DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
+
 
 def progress(study: Resource, today: str) -> tuple[str | None, str]:
     """The present progress state as (code or None, words); ("", "") when the study has none.
@@ -22,21 +28,59 @@ def progress(study: Resource, today: str) -> tuple[str | None, str]:
     Present is an entry that is not anticipated and whose period holds today; of several, the one that began last, and
     among equals the one listed first. When all have ended, the last to end.
     """
-    day = interval(today)
-    entries = [
+    found = _present(_entries(study), interval(today))
+    return (None, "") if found is None else (_code(found), _words(found))
+
+
+def accruing(study: Resource) -> list[tuple[str | None, str | None]]:
+    """When a study takes new subjects by what it says of its progress: first and last days, None without end.
+
+    On each of these days, and on no other, `progress` gives a state of ACCRUING.
+    """
+    entries = _entries(study)
+    # The state is another at most on the first day of an entry and on the day after its last.
+    edges = {_FIRST}
+    for when, _ in entries:
+        edges.add(when.low.date())
+        last = (when.high - _INSTANT).date()
+        if last < _LAST:
+            edges.add(last + _DAY)
+    found: list[tuple[date, date]] = []
+    ordered = sorted(edges)
+    for at, first in enumerate(ordered):
+        last = ordered[at + 1] - _DAY if at + 1 < len(ordered) else _LAST
+        entry = _present(entries, interval(first.isoformat()))
+        if entry is None or _code(entry) not in ACCRUING:
+            continue
+        if found and found[-1][1] + _DAY == first:
+            found[-1] = found[-1][0], last
+        else:
+            found.append((first, last))
+    return [
+        (None if first == _FIRST else first.isoformat(), None if last == _LAST else last.isoformat())
+        for first, last in found
+    ]
+
+
+_Entries = list[tuple[Interval, Resource]]
+
+
+def _entries(study: Resource) -> _Entries:
+    """The states that a study is or was in, each with its time."""
+    return [
         (_period(entry), entry)
         for entry in study.get("progressStatus", ())
         if _code(entry) != OVERALL and entry.get("actual") is not False
     ]
+
+
+def _present(entries: _Entries, day: Interval) -> Resource | None:
+    """The entry that holds on a day."""
     begun = [(when, entry) for when, entry in entries if when.low < day.high]
     present = [(when, entry) for when, entry in begun if when.high > day.low]
     if present:
-        found = max(present, key=lambda pair: pair[0].low)[1]
-    elif begun:
-        found = max(begun, key=lambda pair: pair[0].high)[1]
-    else:
-        return None, ""
-    return _code(found), _words(found)
+        return max(present, key=lambda pair: pair[0].low)[1]
+    return max(begun, key=lambda pair: pair[0].high)[1] if begun else None
 
 
 def recruitment(study: Resource) -> Resource:

@@ -13,7 +13,7 @@ from typing import Literal
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.resources import registry
-from fhirserver.search import concepts, escapes, hierarchies, listed, wording
+from fhirserver.search import concepts, escapes, hierarchies, listed, own, wording
 from fhirserver.search.ast import Has, Ids, Member, Missing, Node, Not, Or, Param, Updated
 from fhirserver.search.context import Context, known, linked
 from fhirserver.search.filters import reading as filters
@@ -74,6 +74,9 @@ def parse(context: Context, name: str, value: str) -> Node:
     if code in special.REFUSED:
         raise special.refuse(code, context.given)
     parameter = known(context, code)
+    read = own.read(context, parameter, modifier or None, value, parse)
+    if read is not None:
+        return read
     if parameter.kind == "special" and not special.searches(parameter):
         raise special.refuse(code, context.given)
     if modifier == "missing":
@@ -221,6 +224,8 @@ def _parser(
     | near.Test,
 ]:
     given, bases = context.given, context.bases
+    if parameter.definition.own is not None and parameter.definition.own.stored:
+        return lambda value: own.parse(parameter, modifier, value, given)
     match parameter.kind:
         case "token":
             return lambda value: token.parse(parameter, modifier, value, given)

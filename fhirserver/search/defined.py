@@ -150,9 +150,14 @@ def standard(release: Release, resource: Resource) -> bool:
     parameter, types = definition(resource), bases(release, resource)
     there = [registry.search_parameters(release, type_).get(parameter.code) for type_ in types]
     return bool(types) and all(
-        each is not None and each.url == parameter.url and same(release, type_, parameter, each)
+        each is not None and _named(parameter.url, each) and same(release, type_, parameter, each)
         for type_, each in zip(types, there, strict=True)
     )
+
+
+def _named(url: str, parameter: SearchParameter) -> bool:
+    """Whether a URL is that of a parameter's definition; one of our own is below some base of a server."""
+    return url == parameter.url or (parameter.own is not None and url.endswith(f"/{parameter.url}"))
 
 
 # -- in force ----------------------------------------------------------------------------------------------------------

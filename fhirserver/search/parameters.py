@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from fhirserver.resources import registry
 from fhirserver.resources.fhirpath.syntax import NotUnderstood
+from fhirserver.resources.own_parameters import Own
 from fhirserver.resources.registry import Kind, Release
-from fhirserver.search import evaluated, paths
+from fhirserver.search import computed, evaluated, paths
 from fhirserver.search.added import Additions, Kinds, additions
 
 _EXACT = frozenset({"code", "id", "boolean", "uri", "url", "canonical", "oid", "uuid"})
@@ -52,6 +53,7 @@ CONTENT, NARRATIVE = "_content", "_text"
 TEXTS = frozenset({CONTENT, NARRATIVE})
 """The parameters that search the texts of a resource, whatever its type; they have no expression."""
 
+_KINDS: Mapping[str, Kind] = MappingProxyType({kind: kind for kind in get_args(Kind)})
 _KIND_OF: Mapping[str, Kind] = MappingProxyType(
     {
         **dict.fromkeys(("date", "dateTime", "instant", "Period", "Timing"), "date"),
@@ -140,7 +142,9 @@ def standard(release: Release, type_: str) -> Mapping[str, Parameter]:
     """The parameters that a type has by its release."""
     found: dict[str, Parameter] = {}
     for definition in registry.search_parameters(release, type_).values():
-        if definition.expression:
+        if definition.own is not None and (definition.own.chain or definition.own.stored):
+            found[definition.code] = _own(release, type_, definition, definition.own)
+        elif definition.expression:
             found[definition.code] = build(release, type_, definition)
         elif definition.code in TEXTS:
             found.update(_text(release, type_, definition))
@@ -161,6 +165,14 @@ def _twin(one: Parameter, others: Iterable[Parameter]) -> tuple[str, ...]:
         return ()
     first = next(each for each in others if _alike(one, each) and each.branches == one.branches)
     return () if first is one else (first.code,)
+
+
+def _own(release: Release, type_: str, definition: registry.SearchParameter, own: Own) -> Parameter:
+    """A parameter of our own: with values that are worked out, or without any, for another resource has them."""
+    if own.stored is None:
+        return Parameter(release, type_, definition.code, "special", (), definition)
+    found = computed.branches(release, type_, definition.code)
+    return Parameter(release, type_, definition.code, _KINDS[own.stored], found, definition)
 
 
 def _text(release: Release, type_: str, definition: registry.SearchParameter) -> Mapping[str, Parameter]:

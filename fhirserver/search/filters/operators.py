@@ -14,7 +14,7 @@ from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.resources import registry
 from fhirserver.search import escapes, text
 from fhirserver.search.ast import Node, Not, Or, Param
-from fhirserver.search.context import Context
+from fhirserver.search.context import Context, ready
 from fhirserver.search.filters.grammar import Test
 from fhirserver.search.kinds import date, filtered, ranges, token
 from fhirserver.search.parameters import Parameter, parameters
@@ -81,10 +81,13 @@ def compared(context: Context, code: str, test: Test, leaf: Leaf) -> Node:
                 expression=context.given,
             )
         return found
+    ready(context.release, context.type, code, context.given)
     if operator not in OPERATORS[parameter.kind]:
         _refuse(context, parameter, test)
     if operator == "pr":
         return leaf(context, f"{code}:missing", "false")
+    if operator == "eq" and parameter.definition.own is not None:
+        return leaf(context, code, _plain(_named(test.value, 1)))
     match parameter.kind:
         case "string":
             return _string(context, parameter, test, leaf)
