@@ -77,9 +77,7 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
     if modifier is None:
         known = _FLAGS if parameter.types == {"boolean"} else group.SEXES
         if escapes.split(value, "|")[-1].casefold() not in known:
-            raise BadRequest(
-                f"'{value}' is no value of '{given}': use one of {', '.join(known)}.", expression=given
-            )
+            raise BadRequest(f"'{value}' is no value of '{given}': use one of {', '.join(known)}.", expression=given)
     return token.parse(parameter, modifier, value, given)
 
 

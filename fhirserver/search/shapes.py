@@ -33,7 +33,7 @@ class Shape:
         return MARK + self.name
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def _shape(codes: frozenset[str]) -> Shape:
     ordered = tuple(sorted(codes))
     return Shape(blake2b("\n".join(ordered).encode(), digest_size=8).hexdigest(), ordered)
@@ -47,7 +47,7 @@ def shape_of(postings: Iterable[str], elements: Iterable[dict[str, Any]], sorts:
     return _named(frozenset(heads))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def _named(heads: frozenset[str]) -> Shape:
     """From heads such as 'code', 'code:text', 'code@http://loinc.org', 'date>' and 'code<'."""
     return _shape(frozenset(code for head in heads if (code := _code(head))))
@@ -65,12 +65,15 @@ def heads_of(code: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """All shapes that resources of a type have had."""
+    """All shapes that resources of a type have had; without `whole` there are more, too many to be of use."""
 
     known: Sequence[Shape]
+    whole: bool = True
 
     def within(self, codes: Iterable[str], *, missing: bool) -> list[str] | None:
         """The postings of the shapes with any of these codes, or with none; None when there are more than MOST."""
+        if not self.whole:
+            return None
         wanted = frozenset(codes)
         found = [each.posting for each in self.known if wanted.isdisjoint(each.codes) is missing]
         return found if len(found) <= MOST else None

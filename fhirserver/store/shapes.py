@@ -28,9 +28,15 @@ def upsert(type: str, shape: Shape) -> UpdateOne:
     return UpdateOne({"_id": f"{type}/{shape.name}"}, {"$set": {"p": list(shape.codes)}}, upsert=True)
 
 
+MOST = 2000
+"""Shapes of a type that a search looks through."""
+
+
 async def of(ctx: Context, type: str) -> Shapes:
     """All shapes of a type, in one round trip."""
     within = {"_id": {"$gt": f"{type}/", "$lt": f"{type}0"}}
     with ctx.translated():
-        rows = await ctx.shapes.find(within, batch_size=10_000).to_list(None)
+        rows = await ctx.shapes.find(within, batch_size=MOST + 1).limit(MOST + 1).to_list(None)
+    if len(rows) > MOST:
+        return Shapes((), whole=False)
     return Shapes([Shape(row["_id"].partition("/")[2], tuple(row["p"])) for row in rows])
