@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from fhirserver.search import shapes
-from fhirserver.search.ast import EVERYTHING
 from fhirserver.search.indexing import entry
 from fhirserver.search.parse import parse
 from fhirserver.search.plan import Search, narrowed, plan
