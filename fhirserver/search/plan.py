@@ -17,6 +17,7 @@ from fhirserver.search.kinds import composite, date, fulltext, simple
 from fhirserver.search.kinds.terms import Filter, Span
 from fhirserver.search.mongo import LIVE, NOTHING, to_mongo
 from fhirserver.search.parameters import parameters
+from fhirserver.search.results import SCORE
 from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Points, Scan, Segment, Window
 from fhirserver.search.shapes import SORTED, Shapes, heads_of
 
@@ -83,7 +84,8 @@ def plan(search: Search) -> tuple[Segment, ...]:
     found = to_mongo(search.node, search.release)
     if found == NOTHING:
         return ()
-    if not search.sort:
+    # No index knows relevance: all that matches is read, and then ranked.
+    if not search.sort or search.sort[0][0] == SCORE:
         return _unsorted(search, conjuncts, found)
     (code, down), direction = search.sort[0], -1 if search.sort[0][1] else 1
     known = parameters(search.release, search.type)

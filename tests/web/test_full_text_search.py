@@ -70,6 +70,17 @@ async def test_the_best_comes_first_page_after_page(library: httpx.AsyncClient, 
     assert found == order
 
 
+async def test_a_search_for_text_can_be_explained(library: httpx.AsyncClient) -> None:
+    for query in (
+        "_content=lung&_sort=_score",
+        '_content="lung cancer" NOT breast',
+        "title:contains=ung&title:text=lung",
+    ):
+        answer = await library.get(f"/r5/ResearchStudy?{query}", headers={"Prefer": "explain"})
+        assert answer.status_code == 200
+        assert answer.json()["entry"][-1]["search"]["mode"] == "outcome"
+
+
 @pytest.mark.parametrize(
     ("query", "status", "says"),
     [
