@@ -48,7 +48,7 @@ def definitions(server: Server) -> list[Resource]:
             row.types.append(type_)
             row.expressions |= dict.fromkeys([parameter.expression] if parameter.expression else [])
             row.targets |= parameter.targets
-    return [_definition(release, row) for _, row in sorted(rows.items())]
+    return [_definition(release, server.base, row) for _, row in sorted(rows.items())]
 
 
 def _named(statement: Resource) -> Mapping[str, list[str]]:
@@ -61,19 +61,19 @@ def _named(statement: Resource) -> Mapping[str, list[str]]:
     }
 
 
-def _definition(release: Release, row: _Row) -> Resource:
+def _definition(release: Release, base: str, row: _Row) -> Resource:
     one = row.parameter
     id_ = one.url.rsplit("/", 1)[-1]
-    bases = _bases(release, row.types)
+    bases, own = _bases(release, row.types), one.own
     made: Resource = {
         "resourceType": TYPE,
         "id": id_,
-        "url": one.url,
+        "url": one.url if own is None else f"{base}/{one.url}",
         "version": VERSIONS[release],
         "name": "".join(part[:1].upper() + part[1:] for part in id_.replace(".", "-").split("-")),
         "status": "active",
         "publisher": PUBLISHER,
-        "description": f"'{one.code}' of {_listed(bases)}, as this server serves it.",
+        "description": own.description if own else f"'{one.code}' of {_listed(bases)}, as this server serves it.",
         "code": one.code,
         "base": bases,
         "type": one.kind,
@@ -81,7 +81,7 @@ def _definition(release: Release, row: _Row) -> Resource:
     if row.expressions:
         made["expression"] = " | ".join(row.expressions)
         if release != "R4":
-            made["processingMode"] = "normal"
+            made["processingMode"] = "other" if own and (own.chain or own.stored) else "normal"
     if one.kind == "reference" and row.targets:
         made["target"] = sorted(row.targets)
     made |= {"multipleOr": True, "multipleAnd": True}

@@ -21,7 +21,8 @@ def test_every_expression_compiles(release: Release) -> None:
     count = 0
     for type_ in sorted(registry.resource_types(release)):
         for definition in registry.search_parameters(release, type_).values():
-            if definition.expression:
+            # What the server works out itself has an expression for people.
+            if definition.expression and definition.own is None:
                 paths.compiled(release, type_, definition.expression)
                 count += 1
     assert count > 2500
@@ -41,7 +42,7 @@ def test_every_parameter_leads_somewhere(release: Release) -> None:
         (release, type_, code)
         for type_ in registry.resource_types(release)
         for code, parameter in parameters(release, type_).items()
-        if not parameter.branches
+        if not parameter.branches and not (parameter.definition.own and parameter.definition.own.chain)
     }
     assert none == {each for each in EMPTY if each[0] == release}
 
@@ -57,7 +58,7 @@ def test_compiled_expressions_equal_the_engine(release: Release, step: int) -> N
         resource.pop("text", None)
         for code, definition in registry.search_parameters(release, type_).items():
             parameter = parameters(release, type_).get(code)
-            if parameter is None or parameter.kind in ("composite", "special"):
+            if parameter is None or parameter.kind in ("composite", "special") or definition.own is not None:
                 continue
             if "hasExtension" in definition.expression or not _worth(definition.expression, resource):
                 continue

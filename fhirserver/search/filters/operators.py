@@ -82,11 +82,12 @@ def compared(context: Context, code: str, test: Test, leaf: Leaf) -> Node:
             )
         return found
     ready(context.release, context.type, code, context.given)
-    if operator not in OPERATORS[parameter.kind]:
+    own = parameter.definition.own is not None
+    if operator not in OPERATORS[parameter.kind] and not (own and operator == "pr"):
         _refuse(context, parameter, test)
     if operator == "pr":
         return leaf(context, f"{code}:missing", "false")
-    if operator == "eq" and parameter.definition.own is not None:
+    if own and operator == "eq":
         return leaf(context, code, _plain(_named(test.value, 1)))
     match parameter.kind:
         case "string":
