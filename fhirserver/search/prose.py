@@ -19,7 +19,7 @@ from fhirserver.resources import registry
 from fhirserver.resources.registry import Release
 from fhirserver.search import text
 
-MOST_WORDS = 2_000
+MOST_WORDS = 1_000
 """Different words of one resource that are indexed: the first ones."""
 
 MOST_CHARACTERS = 100_000

@@ -26,6 +26,8 @@ from fhirserver.errors import Conflict, FhirError, TooCostly, TooLarge, Unavaila
 
 _TIMED_OUT = {50, 262}
 _TOO_LARGE = {10334, 17419, 17420}
+_TOO_MUCH = 388
+"""A transaction that changes more keys than the cache may hold unwritten."""
 _WRITE_CONFLICT = 112
 _DUPLICATE = 11000
 _DISK_FULL = {14031}
@@ -60,11 +62,15 @@ def refusal_for(error: Exception) -> FhirError | None:
             codes = {e.get("code") for e in (error.details or {}).get("writeErrors", ())}
             if codes & _TOO_LARGE:
                 return _too_large()
+            if _TOO_MUCH in codes:
+                return _too_much()
             return Conflict(_CONFLICT) if codes & {_WRITE_CONFLICT, _DUPLICATE} else None
         case OperationFailure() if code in _TIMED_OUT:
             return _too_costly()
         case OperationFailure() if code in _TOO_LARGE or "BSONObjectTooLarge" in str(error):
             return _too_large()
+        case OperationFailure() if code == _TOO_MUCH:
+            return _too_much()
         case OperationFailure() if code == _WRITE_CONFLICT or error.has_error_label("TransientTransactionError"):
             return Conflict(_CONFLICT)
         case OperationFailure() if code in _DOWN or error.has_error_label("RetryableWriteError"):
@@ -83,6 +89,13 @@ _CONFLICT = "Another client changed the same resource at the same time: read it 
 
 def _too_large() -> TooLarge:
     return TooLarge("The resource is larger than the 16 MB that can be stored: split it.")
+
+
+def _too_much() -> TooLarge:
+    return TooLarge(
+        "The transaction has more to be indexed than the database's cache can hold: send it in several, or raise the "
+        "cache (of a private database by the setting mongodb_cache_mb)."
+    )
 
 
 def _too_costly() -> TooCostly:

@@ -1,7 +1,8 @@
-"""Full text: the words of a resource or of its narrative.
+"""Full text: the words of a resource, of its narrative, of the narratives of its sections.
 
-Postings: code|word, and code| alone for a text of more words than are indexed. f[code] holds the texts the words stand
-in, each with a space on either side, which phrases are looked for in. https://hl7.org/fhir/R5/search.html#content
+Postings: _content|word, and _content| alone for a resource of more words than are indexed; of a narrative code| alone,
+for its words are those of the resource too. f[code] holds the texts the words stand in, each with a space on either
+side, which phrases and narratives are looked at in. https://hl7.org/fhir/R5/search.html#content
 """
 
 from __future__ import annotations
@@ -59,14 +60,15 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
 
     def index(value: Any, sink: Sink) -> None:
         found = read(release, type_, value)
-        if found.words:
-            # The first of them tells that there are some.
-            sink.t.append(prefix + found.words[0])
+        if not found.words:
+            return
+        # One posting tells that there are words at all.
+        sink.t.append(prefix + (found.words[0] if code == CONTENT else ""))
+        sink.f.setdefault(code, []).extend(found.lines)
+        if code == CONTENT:
             sink.words += [prefix + word for word in found.words]
-            sink.f.setdefault(code, []).extend(found.lines)
-        if found.cut:
-            # Of this resource the index does not know all words.
-            sink.words.append(prefix)
+            if found.cut:
+                sink.words.append(prefix)
 
     return index
 
@@ -76,23 +78,37 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
 
 def to_mongo(code: str, test: Test) -> Filter:
     """The filter of a test."""
-    found = [_posting(code, test, place) for place in range(len(test.words))]
-    if len(found) == 1:
-        return found[0]
-    return {"$and": [*found, {f"f.{code}": {"$regex": re.escape(test.phrase)}}]}
+    held = {f"f.{code}": {"$regex": re.escape(test.phrase)}}
+    if code != CONTENT:
+        return {"$and": [_somewhere(test), held]}
+    found = [_posting(test, place) for place in range(len(test.words))]
+    return found[0] if len(found) == 1 else {"$and": [*found, held]}
 
 
 def spans(code: str, test: Test) -> tuple[terms.Span, ...] | None:
     """The part of the postings that holds all that a test may find: of a phrase, that of its longest word."""
+    return terms.spans(_posting(test, _longest(test)) if code == CONTENT else _somewhere(test))
+
+
+def _longest(test: Test) -> int:
+    """The place of the longest word that is whole, or of the only one."""
     whole = range(len(test.words) - (1 if test.begins and len(test.words) > 1 else 0))
-    return terms.spans(_posting(code, test, max(whole, key=lambda place: len(test.words[place]))))
+    return max(whole, key=lambda place: len(test.words[place]))
 
 
-def _posting(code: str, test: Test, place: int) -> Filter:
+def _somewhere(test: Test) -> Filter:
+    """Resources that may have the words in any of their texts."""
+    found = _posting(test, _longest(test))
+    if "$elemMatch" in found["t"]:
+        return {"$or": [found, {"t": f"{CONTENT}|"}]}
+    return {"t": {"$in": [found["t"], f"{CONTENT}|"]}}
+
+
+def _posting(test: Test, place: int) -> Filter:
     word = test.words[place]
     if test.begins and place == len(test.words) - 1:
-        return terms.beginning(code, word)
-    return terms.term(code, word)
+        return terms.beginning(CONTENT, word)
+    return terms.term(CONTENT, word)
 
 
 # -- match -----------------------------------------------------------------------------------------------------------
