@@ -173,8 +173,8 @@ REINDEX = Operation(
     code="reindex",
     title="Index resources anew",
     description=(
-        "Indexes all resources anew, those of a type, one resource, or for a SearchParameter those of the types that it "
-        "adds its parameter to. The work is done in the background, while the server answers, and goes on after a "
+        "Indexes all resources anew, those of a type, one resource, or for a SearchParameter those of the types that "
+        "it adds its parameter to. The work is done in the background, while the server answers, and goes on after a "
         "restart; that of one resource is done at once. GET says how far it is and changes nothing. A new "
         "SearchParameter needs no call: what is there is indexed by it without one."
     ),
