@@ -16,6 +16,8 @@ from fhirserver.interactions.in_force import definitions, known
 from fhirserver.interactions.server import Server
 from fhirserver.resources.registry import Release
 from fhirserver.search.defined import TYPE, Compiled, Definition, active, compiled, flaws, slim, standard
+from fhirserver.search.mongo import to_mongo
+from fhirserver.search.parse import parse
 from fhirserver.store.store import Tx
 
 LOCK = "search-parameters"
@@ -114,7 +116,9 @@ async def take_over(server: Server) -> None:
 
 async def _active(server: Server, tx: Tx) -> dict[str, Resource]:
     found: dict[str, Resource] = {}
-    ids = sorted(await tx.ids(TYPE, {"t": "status|active", "rel": server.release}, _MOST))
+    asked = parse(server.release, TYPE, [("status", "active")], strict=True)
+    where = {"$and": [to_mongo(asked.filter, server.release), {"rel": server.release}]}
+    ids = sorted(await tx.ids(TYPE, where, _MOST))
     for start in range(0, len(ids), _PAGE):
         versions = await tx.read_many([(TYPE, id_) for id_ in ids[start : start + _PAGE]])
         found |= {version.id: fhirjson.loads(version.body) for version in versions.values()}

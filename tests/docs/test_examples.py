@@ -13,7 +13,7 @@ from tests.cli.running import COMMAND, ENVIRONMENT, serving
 from tests.docs.consoles import ADDRESS, SERVE, Shell, examples, fits
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "operations.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "research-search.md")
 
 
 @pytest.fixture
