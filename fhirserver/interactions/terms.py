@@ -20,7 +20,7 @@ from fhirserver.interactions.definitions import Numbered
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.resources.canonicals import parts
 from fhirserver.resources.registry import Release
-from fhirserver.search.ast import EVERYTHING
+from fhirserver.search.ast import EVERYTHING, Param
 from fhirserver.search.kinds import reference, uri
 from fhirserver.search.mongo import to_mongo
 from fhirserver.store.store import Store, Tx
@@ -219,9 +219,11 @@ async def _heads(server: Server, wanted: Iterable[Need], within: Tx | None = Non
     for kind, urls in _chunks(wanted):
         type_: definitions.Kind = "ValueSet" if kind == "ValueSet" else "CodeSystem"
         if kind == "Supplement":
-            where = reference.to_mongo("supplements", reference.Ref(tuple(urls)))
+            asked = Param(type_, "supplements", reference.Ref(tuple(urls)))
         else:
-            where = uri.to_mongo("url", uri.Uri(tuple(urls)))
+            asked = Param(type_, "url", uri.Uri(tuple(urls)))
+        # As a tree, for what a parameter finds may stand under another's name.
+        where = to_mongo(asked, server.release)
         rows = await (within or server.store).told(type_, {**where, "rel": server.release}, _TOLD, _MOST)
         for id_, number, told in rows:
             found[type_, id_] = _Head(type_, id_, number, told)
