@@ -75,7 +75,8 @@ class Settings(BaseSettings):
         20000,
         ge=1,
         le=50000,
-        description="Most resources that chains, _has, _list and _in of a search lead to; more are refused with 422.",
+        description="Most resources that chains, _has, _list and _in of a search lead to; more are refused with 422. "
+        "Pages of a chain that is a criterion by itself have no such bound.",
     )
     max_expansion: int = Field(
         10000, ge=1, description="Most codes of an expansion, and of a value set that a search asks for with :in."

@@ -15,13 +15,17 @@ from fhirserver.interactions import terms_search
 from fhirserver.interactions.indexed import richness
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.search import hierarchies
-from fhirserver.search.ast import Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node, Or, Within
+from fhirserver.search.ast import And, Chain, Concepts, Has, Ids, Kin, Leaf, Listed, Member, Node, Not, Or, Within
 from fhirserver.search.chains import heads, leaves, links, prefixes, resolved_chain, resolved_has, substitute
 from fhirserver.search.indexing import MEMBERS
+from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.mongo import equalities, to_mongo
 from fhirserver.search.parameters import parameters
 from fhirserver.search.richer import prepared
 from fhirserver.search.within import any_of, plain
+
+MANY = 1_000
+"""Resources that a chain leads to from which on it is better probed than made values of the filter."""
 
 FEW = 10
 """Equalities that a search may have besides its own without being felt."""
@@ -66,6 +70,53 @@ async def resolved(server: Server, reader: Reader, node: Node) -> Node:
     for leaf in leaves(node):
         found[leaf] = await _resolve(server, reader, leaf, room)
     return substitute(node, found) if found else node
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A chain that leads to many; `node` is what it asks of its targets, resolved, and `where` the filter of that.
+
+    `number` is its place among the criteria of the search; `negated` that what does not lead there is wanted.
+    """
+
+    number: int
+    negated: bool
+    chain: Chain
+    node: Node
+    where: Filter
+
+
+async def parted(
+    server: Server, reader: Reader, node: Node, chosen: frozenset[int] | None
+) -> tuple[Node, tuple[Probe, ...]]:
+    """The tree without leaves, and the chains among its criteria that lead to MANY or more: those are to be probed.
+
+    `chosen` are the numbers of the chains to probe, whatever they lead to by now; None is for those that lead to many.
+    """
+    node = prepared(node, richness(server.settings))
+    criteria = node.nodes if isinstance(node, And) else (node,)
+    room, found = Room(server.settings.max_chained), dict[Leaf, Node]()
+    probes: list[Probe] = []
+    for number, each in enumerate(criteria):
+        chain = each.node if isinstance(each, Not) else each
+        if isinstance(chain, Chain) and _may_be_probed(server, chain) and (chosen is None or number in chosen):
+            made = await _followed(server, reader, chain, room, MANY if chosen is None else 0)
+            if isinstance(made, Many):
+                probes.append(Probe(number, chain is not each, chain, made.node, made.where))
+            else:
+                found[chain] = made
+    probed = {probe.number for probe in probes}
+    left = tuple(each for number, each in enumerate(criteria) if number not in probed)
+    rest = left[0] if len(left) == 1 else And(left)
+    for leaf in leaves(rest):
+        if leaf not in found:
+            found[leaf] = await _resolve(server, reader, leaf, room)
+    return substitute(rest, found) if found else rest, tuple(probes)
+
+
+def _may_be_probed(server: Server, chain: Chain) -> bool:
+    by_address, by_url = links(server.release, chain.type, chain.code)
+    return by_address and not by_url and (chain.type, chain.code) != MEMBERS and not isinstance(chain.node, Listed)
 
 
 async def _resolve(server: Server, reader: Reader, leaf: Leaf, room: Room) -> Node:
@@ -151,7 +202,22 @@ async def _kin(server: Server, reader: Reader, kin: Kin, room: Room) -> Sequence
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Many:
+    """What a chain asks of its targets, where these are too many to be followed."""
+
+    node: Node
+    where: Filter
+
+
 async def _chain(server: Server, reader: Reader, chain: Chain, room: Room) -> Node:
+    made = await _followed(server, reader, chain, room)
+    assert not isinstance(made, Many)
+    return made
+
+
+async def _followed(server: Server, reader: Reader, chain: Chain, room: Room, many: int | None = None) -> Node | Many:
+    """What a chain becomes; Many when it leads to so many, if that is said."""
     by_address, by_url = links(server.release, chain.type, chain.code)
     if isinstance(chain.node, Listed):
         # It is the list that knows what is on it.
@@ -161,7 +227,13 @@ async def _chain(server: Server, reader: Reader, chain: Chain, room: Room) -> No
     else:
         node = await resolved(server, reader, chain.node)
     where = to_mongo(node, server.release)
-    ids = room.take(chain.target, await reader.ids(chain.target, where, room.limit)) if by_address else ()
+    ids: Sequence[str] = ()
+    if by_address:
+        limit = room.limit if many is None else min(room.limit, many)
+        ids = await reader.ids(chain.target, where, limit) if limit else ()
+        if many is not None and len(ids) == limit:
+            return Many(node, where)
+        room.take(chain.target, ids)
     made = resolved_chain(chain, ids, await _urls(server, reader, chain.target, where, room) if by_url else ())
     inside = await _inside(server, reader, chain, node, room) if by_address else None
     if inside is None or isinstance(made, Member):

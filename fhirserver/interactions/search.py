@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from fhirserver.errors import BadRequest
-from fhirserver.interactions import cursor, matches
+from fhirserver.interactions import cursor, matches, probing
 from fhirserver.interactions.composing import composed
 from fhirserver.interactions.paging import CURSOR, Params, links, query_of
 from fhirserver.interactions.resolve import resolved
@@ -32,21 +32,22 @@ async def searchset(server: Server, type_: str, params: Params, *, strict: bool,
     known_type(server, type_)
     reader = within or server.store
     request = parse(server.release, type_, params, strict=strict, base_urls=[server.base])
-    node = await resolved(server, reader, request.filter)
     place = f"{server.base}/{type_}"
     query = query_of(request.self_params)
     count = min(server.settings.default_count if request.count is None else request.count, server.settings.max_count)
     if request.summary == "count" or count == 0:
+        node = await resolved(server, reader, request.filter)
         total = await matches.total(server, reader, request, node)
         return render("searchset", await composed(server, reader, request, []), [Link("self", place + query)], total)
     secret = await server.store.secret()
     token = next((value for name, value in params if name == CURSOR), None)
     scope = f"{server.release} {type_}{query}"
     after = cursor.unseal(secret, scope, token) if token is not None else None
-    page = await matches.page(server, reader, request, node, count, after)
+    page = await probing.page(server, reader, request, count, after)
     entries = await composed(server, reader, request, page.items)
     counted: int | None = None
     if request.total in ("accurate", "estimate"):
+        node = await resolved(server, reader, request.filter)
         counted = await matches.total(server, reader, request, node)
     elif request.total is None and after is None and not page.more:
         counted = len(page.items)
