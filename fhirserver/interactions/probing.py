@@ -27,7 +27,7 @@ MARK = "probe"
 """What begins the position of a page that was found so; the numbers of the chains that were probed follow."""
 
 RATE = 0.15
-"""The share of candidates that has to lead right on a first page; else the chain is followed after all, if it can be."""
+"""The share of candidates that must lead right on a first page; else the chain is followed after all, if it can be."""
 
 MOST = 2_000
 """Candidates that are looked at for one page; it then ends, full or not."""

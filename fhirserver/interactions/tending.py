@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +23,11 @@ from fhirserver.interactions.defining import adopt
 from fhirserver.interactions.in_force import Known
 from fhirserver.interactions.server import Server
 from fhirserver.resources.registry import Release
+from fhirserver.search import added
 from fhirserver.search.indexing import IndexEntry
+from fhirserver.search.kinds.reference import targets
+from fhirserver.search.parameters import parameters
+from fhirserver.search.within import mark
 from fhirserver.settings import Settings
 from fhirserver.store.passes import LEASE_S, Pass
 from fhirserver.store.store import Store
@@ -111,13 +115,24 @@ class Tender:
             await self._store.settle(one, index)
             return
         log.info("indexing %s", one.type)
+        marks = (one.release, one.type) in self.known.now.by_type
+        around = await self._around(one) if marks else None
         while one.going is not None and await self._mine():
             begun = time.monotonic()
-            marks = (one.release, one.type) in self.known.now.by_type
-            one = await self._store.sweep(one, index, marks=marks)
+            one = await self._store.sweep(one, index, marks=marks, around=around)
             await asyncio.sleep((time.monotonic() - begun) * REST)
         if one.going is None and one.job is not None:
             log.info("indexed %s: %d resources, %d failed", one.type, one.job.seen, one.job.failed)
+
+    async def _around(self, one: Pass) -> Mapping[str, Sequence[str]]:
+        """What there is that may contain resources of a type: its types, with the postings of those that do."""
+        found: dict[str, list[str]] = {}
+        with added.in_force(self.known.now):
+            for type_ in await self._store.types():
+                for code, parameter in parameters(one.release, type_).items():
+                    if parameter.kind == "reference" and one.type in targets(parameter):
+                        found.setdefault(type_, []).append(mark(code, one.type))
+        return found
 
 
 def _failed(one: Pass, number: int) -> bool:

@@ -7,7 +7,7 @@ Operations        read, search, members
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -238,9 +238,11 @@ class Store(Operations):
         """Which resources are indexed anew in the background, and how far that is."""
         return Passes(self._ctx)
 
-    async def sweep(self, current: Pass, index: sweeps.Index, *, marks: bool) -> Pass:
+    async def sweep(
+        self, current: Pass, index: sweeps.Index, *, marks: bool, around: Mapping[str, Sequence[str]] | None = None
+    ) -> Pass:
         """Does one batch of a pass; see `sweeps.step`."""
-        return await sweeps.step(self._ctx, current, index, marks=marks)
+        return await sweeps.step(self._ctx, current, index, marks=marks, around=around or {})
 
     async def renew(self, version: Version, entry: IndexEntry) -> bool:
         """Gives one version new terms; False when it is not the current one any more."""

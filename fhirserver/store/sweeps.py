@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from pymongo import UpdateOne
@@ -40,10 +41,18 @@ Index = Callable[[Resource], IndexEntry]
 Found = Mapping[str, Any]
 
 
-async def step(ctx: Context, current: Pass, index: Index, *, marks: bool) -> Pass:
+async def step(
+    ctx: Context,
+    current: Pass,
+    index: Index,
+    *,
+    marks: bool,
+    around: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Pass:
     """Does one batch of a pass that goes on; the state after it, in which the pass has perhaps ended.
 
-    `marks` says whether `index` marks what it indexes, as it does where parameters were added to the type.
+    `marks` says whether `index` marks what it indexes, as it does where parameters were added to the type. `around` are
+    the types that contain resources of the type, each with the postings of those that do.
     """
     job = current.going
     if job is None:
@@ -59,6 +68,8 @@ async def step(ctx: Context, current: Pass, index: Index, *, marks: bool) -> Pas
             job = await _write(ctx, current, job, [each for each in mine if job.all or not each.get("t")], index)
             job = replace(job, at=found[-1]["_id"], seen=job.seen + len(found))
             return await Passes(ctx).save(current, job, current.done)
+        for type_, postings in around.items():
+            job = await _around(ctx, current, job, index, type_, postings)
         job = await _late(ctx, current, job, index) if marks else replace(job, settled=True)
     job = replace(job, ended=fhirjson.now(), total=job.seen)
     done = current.done if job.failed else max(current.done, job.target)
@@ -82,6 +93,18 @@ async def settle(ctx: Context, current: Pass, index: Index) -> Pass:
     with ctx.translated():
         job = replace(await _late(ctx, current, job, index), settled=True)
     return await Passes(ctx).save(current, job, current.done, news=True)
+
+
+async def _around(ctx: Context, current: Pass, job: Job, index: Index, type: str, postings: Sequence[str]) -> Job:
+    """Indexes what contains resources of the type, whose entries hold those of what they contain."""
+    at = ""
+    while True:
+        where = {"t": {"$in": list(postings)}, "_id": {"$gt": at}, "gone": False, "rel": current.release}
+        found = await ctx.of(type).find(where, _projection(job)).sort("_id", 1).limit(BATCH).to_list(None)
+        if not found:
+            return job
+        job = await _write(ctx, replace(current, type=type), job, found, index)
+        at = found[-1]["_id"]
 
 
 async def _late(ctx: Context, current: Pass, job: Job, index: Index) -> Job:

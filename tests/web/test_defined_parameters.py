@@ -233,6 +233,17 @@ async def test_references_are_chained_included_and_followed_backwards(shared: ht
     assert {each["resource"]["id"] for each in backward["entry"]} == {patient, doctor}
 
 
+async def test_what_is_contained_is_found_by_it_too(shared: httpx.AsyncClient) -> None:
+    code = new("within")
+    patient = {"resourceType": "Patient", "id": "p", "name": [{"suffix": [code]}]}
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "contained": [patient]}
+    old = await created(shared, observation | {"subject": {"reference": "#p"}})
+    await created(shared, definition(code, "Patient.name.suffix"))
+    assert ids(await usable(shared, f"Observation?subject:Patient.{code}={code}")) == {old}
+    fresh = await created(shared, observation | {"subject": {"reference": "#p"}})
+    assert ids(await usable(shared, f"Observation?subject:Patient.{code}={code}")) == {old, fresh}
+
+
 async def test_a_parameter_of_every_type(shared: httpx.AsyncClient) -> None:
     code = new("kept")
     rules = f"http://example.org/{code}"
