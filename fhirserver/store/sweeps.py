@@ -26,7 +26,7 @@ from fhirserver.store.documents import IndexEntry, Version
 from fhirserver.store.passes import Job, Pass, Passes
 from fhirserver.store.reindexing import renewed
 
-BATCH = 200
+BATCH = 100
 """Resources that are read and written together."""
 
 MARGIN = timedelta(minutes=2)
