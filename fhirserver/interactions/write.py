@@ -195,6 +195,14 @@ async def apply_within(server: Server, tx: Tx, operations: Sequence[Operation], 
 
     What rules watch comes last, so that it sees all else of the transaction.
     """
+    # What follows from an enrolment is indexed by what is in force now, too.
+    with in_force(parameters(server.store).now):
+        return await _apply_within(server, tx, operations, locked)
+
+
+async def _apply_within(
+    server: Server, tx: Tx, operations: Sequence[Operation], locked: Sequence[str]
+) -> list[Outcome]:
     outcomes: dict[int, Outcome] = {}
     plain = [at for at, operation in enumerate(operations) if isinstance(operation, Put) and not governed(operation)]
     for at, operation in enumerate(operations):

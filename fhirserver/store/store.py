@@ -19,7 +19,6 @@ from fhirserver.store import (
     indexes,
     locks,
     members,
-    reindexing,
     sweeps,
     tracing,
     transactions,
@@ -226,12 +225,6 @@ class Store(Operations):
     async def types(self) -> list[str]:
         """The resource types that have a collection."""
         return await indexes.types(self._ctx)
-
-    async def reindex(self, type: str, index: reindexing.Index) -> int:
-        """Gives every live resource of a type new index terms and builds its indexes anew; the number of resources."""
-        with self._ctx.translated():
-            await indexes.ensure(self._ctx, type)
-            return await reindexing.renew(self._ctx.db, type, index)
 
     @property
     def passes(self) -> Passes:
