@@ -22,7 +22,7 @@ from fhirserver.search.compartments import ITSELF, membership
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.mongo import LIVE, to_mongo
-from fhirserver.search.parameters import parameters
+from fhirserver.search.parameters import parameters, standard
 from fhirserver.store.documents import Version
 from fhirserver.store.walks import Stretch
 
@@ -112,7 +112,7 @@ def care_dates(release: Release, type_: str) -> tuple[str, ...]:
     """The search parameters that say when the care a resource is about was given."""
     return tuple(
         code
-        for code, parameter in parameters(release, type_).items()
+        for code, parameter in standard(release, type_).items()
         if parameter.kind == "date" and not code.startswith("_") and code not in _OTHER_DATES
     )
 

@@ -16,7 +16,7 @@ from fhirserver.resources.registry import Release
 from fhirserver.search.ast import Node, Or, Param
 from fhirserver.search.kinds import reference
 from fhirserver.search.mongo import LIVE, to_mongo
-from fhirserver.search.parameters import parameters
+from fhirserver.search.parameters import standard
 from fhirserver.store.walks import Stretch
 
 STUDY = "ResearchStudy"
@@ -43,7 +43,7 @@ def naming(release: Release, type_: str) -> tuple[str, ...]:
     """The search parameters by which a resource of a type may refer to a study."""
     return tuple(
         code
-        for code, parameter in parameters(release, type_).items()
+        for code, parameter in standard(release, type_).items()
         if parameter.kind == "reference"
         and not code.startswith("_")
         and not parameter.union

@@ -15,7 +15,7 @@ from fhirserver.search import escapes
 from fhirserver.search.ast import Ids, Kin, Node, Param
 from fhirserver.search.context import Context
 from fhirserver.search.kinds.reference import RefIn, targets
-from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.parameters import Parameter, standard
 
 MODIFIERS = ("above", "below")
 
@@ -26,7 +26,7 @@ _LINKS = ("partof", "part-of", "parent")
 @cache
 def link(release: Release, type_: str) -> str | None:
     """The parameter by which a resource of a type names the one above it; None for a type without a hierarchy."""
-    known = parameters(release, type_)
+    known = standard(release, type_)
     for code in _LINKS:
         if code in known and known[code].kind == "reference" and type_ in known[code].definition.targets:
             return code

@@ -252,6 +252,9 @@ async def test_a_parameter_of_every_type(shared: httpx.AsyncClient) -> None:
     assert ids(await usable(shared, f"Patient?{code}={rules}")) == {made[0]}
     assert ids(await usable(shared, f"Person?{code}={rules}")) == {made[1]}
     assert ids(await usable(shared, f"Basic?{code}={rules}")) == set()
+    assert ids(await usable(shared, f"?{code}={rules}")) == set(made)
+    rest = (await shared.get("/r5/metadata")).json()["rest"][0]
+    assert code in {each["name"] for each in rest["searchParam"]}
 
 
 async def test_an_expression_that_fails_on_a_resource_does_not_keep_it_from_being_written(
