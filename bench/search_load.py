@@ -19,9 +19,8 @@ from bench import search_data
 from bench.client import BenchError
 from bench.search_data import TYPES, Sizes
 from fhirserver.interactions.indexed import indexed
-from fhirserver.search.shapes import Shape
 from fhirserver.settings import Settings
-from fhirserver.store import indexes, shapes
+from fhirserver.store import indexes
 from fhirserver.store.client import connect
 from fhirserver.store.codec import OPTIONS, encoded
 from fhirserver.store.documents import document, stamped
@@ -81,18 +80,15 @@ def _chunk(job: tuple[str, str, int, str, int, int]) -> None:
     if uri not in _clients:
         _clients[uri] = MongoClient(uri, w=1, journal=False)
     db = _clients[uri].get_database(database, codec_options=OPTIONS)
-    found: set[Shape] = set()
-    db[type_].insert_many(_documents(seed, type_, start, end, found), ordered=False)
-    db["shapes"].bulk_write([shapes.upsert(type_, shape) for shape in found], ordered=False)
+    db[type_].insert_many(_documents(seed, type_, start, end), ordered=False)
 
 
-def _documents(seed: int, type_: str, start: int, end: int, found: set[Shape]) -> Iterator[Any]:
+def _documents(seed: int, type_: str, start: int, end: int) -> Iterator[Any]:
     settings = Settings(mongodb_uri=None)
     for number in range(start, end):
         id_, at = search_data.id_of(seed, type_, number), search_data.written(type_, number)
         resource = stamped(search_data.made(seed, type_, number), type_, id_, 1, at)
         entry = indexed(settings, "R5", resource)
-        found.add(entry.shape)
         yield encoded(document(id_, 1, at, "R5", resource, entry, None, "POST"))
 
 

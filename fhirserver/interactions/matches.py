@@ -5,7 +5,6 @@ https://hl7.org/fhir/R5/http.html#paging
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fhirserver.errors import BadRequest
@@ -15,8 +14,7 @@ from fhirserver.interactions.server import Reader, Server
 from fhirserver.search.ast import Node
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.parse import SearchRequest
-from fhirserver.search.plan import Search, asks_missing, narrowed, needs_shapes, plan
-from fhirserver.search.segments import Segment
+from fhirserver.search.plan import Search, plan
 from fhirserver.store.documents import Page
 
 
@@ -26,7 +24,7 @@ async def page(
     """A page of at most `count` matches of `node`, the resolved tree of the request, behind a position."""
     if ranking.wanted(request):
         return await ranking.page(server, reader, request, node, count, after)
-    segments = await planned(server, reader, request, node)
+    segments = plan(Search(server.release, request.type, node, request.sort))
     try:
         return await reader.page(request.type, segments, count, after)
     except ValueError:
@@ -35,16 +33,6 @@ async def page(
         ) from None
 
 
-async def planned(server: Server, reader: Reader, request: SearchRequest, node: Node) -> Sequence[Segment]:
-    """The segments that a search reads."""
-    if not needs_shapes(server.release, request.type, node, request.sort) and not asks_missing(node):
-        return plan(Search(server.release, request.type, node, request.sort))
-    shapes = await reader.shapes(request.type)
-    return plan(Search(server.release, request.type, narrowed(node, server.release, shapes), request.sort, shapes))
-
-
 async def total(server: Server, reader: Reader, request: SearchRequest, node: Node, cap: int | None = None) -> int:
     """How many match, counted up to `cap`."""
-    if asks_missing(node):
-        node = narrowed(node, server.release, await reader.shapes(request.type))
     return await reader.count(request.type, to_mongo(node, server.release), cap=cap)

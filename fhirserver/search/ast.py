@@ -71,13 +71,6 @@ class Updated:
 
 
 @dataclass(frozen=True, slots=True)
-class Shaped:
-    """Resources with one of these postings of shapes; what :missing becomes once the shapes of its type are known."""
-
-    postings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Chain:
     """Resources whose parameter `code` refers to a `target` that satisfies `node`. The caller resolves it."""
 
@@ -170,6 +163,6 @@ class Listed:
 
 
 Leaf = Chain | Has | Kin | Concepts | Member | Listed
-Node = And | Or | Not | Param | Missing | Ids | Updated | Shaped | Within | Leaf
+Node = And | Or | Not | Param | Missing | Ids | Updated | Within | Leaf
 
 EVERYTHING = And(())

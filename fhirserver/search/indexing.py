@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from fhirserver.resources.registry import Release
-from fhirserver.search import infix, order, paths, within
+from fhirserver.search import infix, order, paths, presence, within
 from fhirserver.search.added import Additions, additions, mark, now
 from fhirserver.search.kinds import (
     composite,
@@ -29,7 +29,6 @@ from fhirserver.search.kinds import (
 from fhirserver.search.parameters import Parameter, parameters
 from fhirserver.search.paths import Branch, Key, Where
 from fhirserver.search.richness import PLAIN, Richness
-from fhirserver.search.shapes import Shape, shape_of
 from fhirserver.search.sink import LONGEST, Indexer, Sink, bounded
 
 LIVE = "|live"
@@ -56,7 +55,6 @@ class IndexEntry:
     f: dict[str, list[Any]]
     w: int
     o: str
-    shape: Shape
 
 
 @dataclass(slots=True)
@@ -112,8 +110,15 @@ def entry(
     sorts = {code: order.key(value) for code, value in sink.s.items()}
     for code, value in sink.high.items():
         sorts[code + order.HIGHEST] = order.key(value)
-    shape = shape_of(postings, sink.x, sink.s)
-    postings.append(shape.posting)
+    heads = presence.heads(postings, sink.x)
+    found = presence.codes(heads)
+    for code in order.ranged(release, type_) & sorts.keys():
+        sorts.setdefault(code + order.HIGHEST, sorts[code])
+    for code in presence.unsorted(release, type_, found, sorts):
+        sorts[code] = ""
+    for code in presence.unnamed(release, type_, found, heads):
+        postings += [f"{code}|", f"{code}{token_index.WITHIN}"]
+    postings += presence.postings(release, type_, found)
     if richness.parts(type_):
         sink.words += infix.postings(sink.f, [code for code in sink.f if string.whole(code) in sink.f])
     if sink.words:
@@ -122,7 +127,7 @@ def entry(
     if main is not None:
         sorts.pop(main, None)  # the order key says it
     class_, beginning = order.place(main, sink.x)
-    return IndexEntry(postings, sink.x, sorts, sink.f, class_, beginning, shape)
+    return IndexEntry(postings, sink.x, sorts, sink.f, class_, beginning)
 
 
 def _gathered(release: Release, resource: dict[str, Any], texts: bool = False) -> Sink:

@@ -23,7 +23,6 @@ from fhirserver.search.ast import (
     Not,
     Or,
     Param,
-    Shaped,
     Test,
     Updated,
     Within,
@@ -65,7 +64,7 @@ def matches(node: Node, resource: dict[str, Any], release: Release) -> bool:
             return any(
                 by == code and matches(inner, one, release) for by, one in every if one["resourceType"] == target
             )
-        case Chain() | Concepts() | Has() | Kin() | Listed() | Member() | Shaped():
+        case Chain() | Concepts() | Has() | Kin() | Listed() | Member():
             raise TypeError(f"{type(node).__name__} must be resolved before it is matched (search/chains.py)")
 
 

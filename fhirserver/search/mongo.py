@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from fhirserver.resources.registry import Kind, Release
-from fhirserver.search import within
+from fhirserver.search import presence, within
 from fhirserver.search.ast import (
     And,
     Chain,
@@ -24,7 +24,6 @@ from fhirserver.search.ast import (
     Not,
     Or,
     Param,
-    Shaped,
     Test,
     Updated,
     Within,
@@ -90,8 +89,8 @@ def _filter(node: Node, release: Release, before: str = "") -> Filter:
             return _either([_param(before + part, test) for part in parts])
         case Missing(type_, code, kind, missing):
             parts = parameters(release, type_)[code].union or (code,)
-            found_any = _either([each for part in parts for each in _present(before + part, kind)])
-            return _negated(found_any) if missing else found_any
+            every = [_has(release, type_, part, before, kind, missing) for part in parts]
+            return _together(every) if missing else _either(every)
         case Within(_, code, target, inner):
             return _within(code, target, _filter(inner, release, within.prefix(code, target)))
         case Ids() | Updated() if before:
@@ -100,8 +99,6 @@ def _filter(node: Node, release: Release, before: str = "") -> Filter:
             return {"_id": ids[0]} if len(ids) == 1 else {"_id": {"$in": list(ids)}}
         case Updated(when):
             return updated(when)
-        case Shaped(postings):
-            return _either([{"t": each} for each in postings])
         case Chain() | Concepts() | Has() | Kin() | Listed() | Member():
             raise TypeError(f"{type(node).__name__} must be resolved before it becomes a filter (search/chains.py)")
 
@@ -111,6 +108,19 @@ def _within(code: str, target: str, found: Filter) -> Filter:
     if equalities(found):
         return found
     return {"$and": [{"t": within.mark(code, target)}, *_conjuncts(found)]}
+
+
+def _has(release: Release, type_: str, code: str, before: str, kind: Kind, missing: bool) -> Filter:
+    """Whether a parameter has a value: what is contained, and a special parameter, are told by the values alone."""
+    told = None if before else presence.terms(release, type_, code, missing=missing)
+    if told is not None:
+        return {"t": {"$in": told}} if len(told) > 1 else {"t": told[0]}
+    found = _either(_present(before + code, kind))
+    return _negated(found) if missing else found
+
+
+def _together(found: list[Filter]) -> Filter:
+    return found[0] if len(found) == 1 else {"$and": found}
 
 
 def _present(code: str, kind: Kind) -> list[Filter]:

@@ -66,6 +66,12 @@ def _single(parameter: Parameter) -> bool:
     return len(stems) == 1
 
 
+@cache
+def ranged(release: Release, type_: str) -> frozenset[str]:
+    """The parameters of which most resources have several values: a name and an address are several strings."""
+    return frozenset(code for code, each in standard(release, type_).items() if each.types & {"HumanName", "Address"})
+
+
 def instant(at: datetime) -> str:
     """Thirteen digits that sort like the instant."""
     return f"{(at - EARLIEST) // _MILLISECOND:0{DIGITS}x}"

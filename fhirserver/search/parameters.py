@@ -161,7 +161,7 @@ def _alike(one: Parameter, other: Parameter) -> bool:
 
 def _twin(one: Parameter, others: Iterable[Parameter]) -> tuple[str, ...]:
     """The first of the parameters with the very values of this one, if that is another: 'phonetic' is 'name'."""
-    if one.kind in ("composite", "special") or not one.branches:
+    if one.kind in ("composite", "special", "uri") or not one.branches:
         return ()
     first = next(each for each in others if _alike(one, each) and each.branches == one.branches)
     return () if first is one else (first.code,)

@@ -7,19 +7,18 @@ https://hl7.org/fhir/R5/search.html#sort
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fhirserver.resources.registry import Release
-from fhirserver.search import order
-from fhirserver.search.ast import And, Ids, Missing, Node, Not, Or, Param, Shaped, Updated
+from fhirserver.search import order, presence
+from fhirserver.search.ast import And, Ids, Node, Not, Or, Param, Updated
 from fhirserver.search.kinds import composite, date, fulltext, simple
 from fhirserver.search.kinds.terms import Filter, Span
 from fhirserver.search.mongo import LIVE, NOTHING, to_mongo
 from fhirserver.search.parameters import parameters
 from fhirserver.search.results import SCORE
 from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Points, Scan, Segment, Window
-from fhirserver.search.shapes import SORTED, Shapes, heads_of
 
 MOST_SPANS = 12
 """Parts of an index that one search reads one after the other."""
@@ -32,50 +31,12 @@ Sort = tuple[tuple[str, bool], ...]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search on one type: the tree, without leaves and :missing, and (parameter, descending) of each sort key.
-
-    `shapes` are those of the type, needed where `needs_shapes` says so.
-    """
+    """A search on one type: the tree, without leaves and :missing, and (parameter, descending) of each sort key."""
 
     release: Release
     type: str
     node: Node
     sort: Sort = ()
-    shapes: Shapes = field(default_factory=lambda: Shapes(()))
-
-
-def needs_shapes(release: Release, type_: str, node: Node, sort: Sort) -> bool:
-    """Whether a plan depends on which parameters have values in which resources."""
-    if sort:
-        own = ("_id", "_lastUpdated", order.main_date(release, type_))
-        return len(sort) == 1 and sort[0][0] not in own
-    return any(isinstance(each, Not) for each in _conjuncts(node)) and not _has_equality(to_mongo(node, release))
-
-
-def asks_missing(node: Node) -> bool:
-    """Whether a tree holds a :missing."""
-    match node:
-        case And(nodes) | Or(nodes):
-            return any(asks_missing(each) for each in nodes)
-        case Not(inner):
-            return asks_missing(inner)
-    return isinstance(node, Missing)
-
-
-def narrowed(node: Node, release: Release, shapes: Shapes) -> Node:
-    """The tree with each :missing as an equality, where the type has few enough shapes."""
-    match node:
-        case And(nodes):
-            return And(tuple(narrowed(each, release, shapes) for each in nodes))
-        case Or(nodes):
-            return Or(tuple(narrowed(each, release, shapes) for each in nodes))
-        case Not(inner):
-            return Not(narrowed(inner, release, shapes))
-        case Missing(type_, code, _, missing):
-            parts = parameters(release, type_)[code].union or (code,)
-            found = shapes.within((head for part in parts for head in heads_of(part)), missing=missing)
-            return node if found is None else Shaped(tuple(found))
-    return node
 
 
 def plan(search: Search) -> tuple[Segment, ...]:
@@ -101,20 +62,18 @@ def plan(search: Search) -> tuple[Segment, ...]:
     main = order.main_date(search.release, search.type)
     if code == main:
         return (Placed(found, _windows(search, conjuncts), direction),)
-    without = search.shapes.within([code + SORTED], missing=True)
-    empty = _among(found, without if without is not None else {f"s.{code}": None})
-    rest: tuple[Segment, ...] = () if empty is None else (Placed(empty),)
-    sorted_ = Ordered(_selecting(found), code, direction)
-    return (sorted_, *rest) if down else (*rest, sorted_)
+    without = presence.terms(search.release, search.type, code, missing=True)
+    rest = _placed(_among(found, without if without is not None else {f"s.{code}": None}))
+    whole = code in order.ranged(search.release, search.type)
+    sorted_ = Ordered(_selecting(found), code, direction, whole)
+    return (sorted_, rest) if down else (rest, sorted_)
 
 
-def _among(found: Filter, shapes: list[str] | Filter) -> Filter | None:
-    """The filter for resources of these shapes alone; None when there are none."""
-    if isinstance(shapes, dict):
-        return {"$and": [*_parts(found), shapes]}
-    if not shapes:
-        return None
-    own = {"t": shapes[0] if len(shapes) == 1 else {"$in": shapes}}
+def _among(found: Filter, terms: list[str] | Filter) -> Filter:
+    """The filter for resources with one of these postings, or for which another condition holds too."""
+    if isinstance(terms, dict):
+        return {"$and": [*_parts(found), terms]}
+    own = {"t": terms[0] if len(terms) == 1 else {"$in": terms}}
     rest = _parts(_selecting(found))
     return {"$and": [own, *rest]} if rest else own
 
@@ -137,8 +96,7 @@ def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple
         return (Keyed(found, (("_id", 1),)),)
     windows = _windows(search, conjuncts)
     if _has_equality(found):
-        points = _points(found) if windows is None else None
-        return (Placed(found, windows) if points is None else points,)
+        return (_placed(found) if windows is None else Placed(found, windows),)
     if windows is not None and _wants_windows(search, conjuncts):
         return (Placed({"$and": [LIVE, *_parts(_selecting(found))]}, windows),)
     spans = _best_spans(search, conjuncts)
@@ -148,6 +106,11 @@ def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple
         return (Keyed(found, (("at", 1), ("_id", 1))),)
     negated = _negated(search, conjuncts, found)
     return negated if negated is not None else (Placed(found),)
+
+
+def _placed(found: Filter) -> Segment:
+    """What postings answer: in the order of places, or of the terms where they are many."""
+    return _points(found) or Placed(found)
 
 
 def _points(found: Filter) -> Points | None:
@@ -250,26 +213,20 @@ def _negated(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple[
             continue
         heads = {_head(span.low) for span in spans}
         head = heads.pop()
-        without = search.shapes.within([_name(head)], missing=True)
+        without = presence.terms(search.release, search.type, head[:-1], missing=True)
         if heads or without is None:
             continue
         end = head[:-1] + chr(ord(head[-1]) + 1)
         named = sorted({span.low for span in spans})
         edges, ends = [head, *(f"{each}\0" for each in named)], [*named, end]
         left = [Span("t", "", low, high) for low, high in zip(edges, ends, strict=True)]
-        empty = _among(found, without)
-        return (*_scans(found, left), *(() if empty is None else (Placed(empty),)))
+        return (*_scans(found, left), _placed(_among(found, without)))
     return None
 
 
 def _head(posting: str) -> str:
     """The beginning of a posting up to the sign that ends its parameter: 'code|' or 'code@'."""
     return posting[: 1 + min(at for sign in "|@" if (at := posting.find(sign)) >= 0)]
-
-
-def _name(head: str) -> str:
-    """What a shape calls the postings that begin so."""
-    return head.removesuffix("|")
 
 
 # -- the main date ---------------------------------------------------------------------------------------------------

@@ -107,9 +107,13 @@ class Ordered:
     filter: Filter
     code: str
     direction: int
+    whole: bool = False
 
     def asks(self, after: Position | None) -> tuple[Ask, ...]:
-        """The queries behind a position (key,): descending also that of the resources whose highest key is another."""
+        """The queries behind a position (key,): descending also that of the resources whose highest key is another.
+
+        Where all have a highest key, which `whole` says, that is the only one.
+        """
         lowest, highest = f"s.{self.code}", f"s.{self.code}{order.HIGHEST}"
         bounds: Filter = {"$gt": ""}
         if after is not None:
@@ -117,10 +121,10 @@ class Ordered:
         fields, by = {lowest: 1, highest: 1}, self.direction
         if self.direction > 0:
             return (Ask(_and({lowest: bounds}, self.filter), ((lowest, by),), fields),)
-        return (
-            Ask(_and({lowest: bounds, highest: None}, self.filter), ((lowest, by),), fields),
-            Ask(_and({highest: bounds}, self.filter), ((highest, by),), fields),
-        )
+        several = Ask(_and({highest: bounds}, self.filter), ((highest, by),), fields)
+        if self.whole:
+            return (several,)
+        return Ask(_and({lowest: bounds, highest: None}, self.filter), ((lowest, by),), fields), several
 
     def position(self, row: Mapping[str, Any]) -> Position:
         """Where a row lies."""

@@ -12,7 +12,7 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import PyMongoError
 
 from fhirserver.errors import Duplicate
-from fhirserver.store import groups, members, reads, shapes, superseding
+from fhirserver.store import groups, members, reads, superseding
 from fhirserver.store.context import Context, RerunError
 from fhirserver.store.documents import Expected, Put, Stored, Written, superseded
 from fhirserver.store.failures import is_duplicate
@@ -25,7 +25,6 @@ async def put_many(ctx: Context, items: Sequence[Put]) -> list[Written]:
     Round trips: one find and one write a type, and one for history; fresh creates need no find.
     """
     require(ctx, {item.type for item in items})
-    await shapes.note(ctx, ((item.type, item.entry.shape) for item in items))
     keys = [(item.type, item.id) for item in items]
     if len(set(keys)) < len(keys):
         raise ValueError("a resource is written twice in one call")

@@ -42,7 +42,7 @@ class Context:
     """Within a transaction `session` is set, and `written` holds what becomes known to others when it is committed.
 
     `seen` holds what a transaction read or wrote itself, which is what its snapshot would show it again;
-    `superseded` is not in `history` yet, see there; `shaped` names the shapes of resources that are known to be stored.
+    `superseded` is not in `history` yet, see there.
     """
 
     db: AsyncDatabase[Document]
@@ -56,7 +56,6 @@ class Context:
     collections: dict[str, AsyncCollection[Document]] = field(default_factory=dict)
     seen: dict[tuple[str, str], Stored | None] = field(default_factory=dict)
     superseded: list[Document] = field(default_factory=list)
-    shaped: set[tuple[str, str]] = field(default_factory=set)
 
     def within(self, session: Session, careful: bool) -> Context:
         """The same in a transaction that begins."""
@@ -70,7 +69,6 @@ class Context:
             {},
             careful,
             self.collections,
-            shaped=self.shaped,
         )
 
     def elsewhere(self, db: AsyncDatabase[Document], cache: Cache) -> Context:
@@ -125,11 +123,6 @@ class Context:
     def walks(self) -> AsyncCollection[Document]:
         """What the pages of a walk have given already."""
         return self._named("walks")
-
-    @property
-    def shapes(self) -> AsyncCollection[Document]:
-        """Which parameters have values in the resources of each type."""
-        return self._named("shapes")
 
     def _named(self, name: str) -> AsyncCollection[Document]:
         # Making a collection object costs more than most of what is done with it.

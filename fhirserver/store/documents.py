@@ -17,7 +17,6 @@ from typing import Any, Literal, Protocol
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
 from fhirserver.search import order
-from fhirserver.search.shapes import Shape
 from fhirserver.store.codec import Document
 
 Origin = Literal["POST", "PUT"]
@@ -50,10 +49,6 @@ class IndexEntry(Protocol):
     @property
     def o(self) -> str:
         """The beginning of its order key, which its id ends."""
-
-    @property
-    def shape(self) -> Shape:
-        """Which parameters have a value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from typing import Any
 from fhirserver import fhirjson
 from fhirserver.errors import Gone, NotFound
 from fhirserver.fhirjson import Resource
-from fhirserver.search.shapes import Shape
-from fhirserver.store import batches, members, reads, shapes, superseding
+from fhirserver.store import batches, members, reads, superseding
 from fhirserver.store.alignment import align
 from fhirserver.store.codec import Document, storable
 from fhirserver.store.context import Context
@@ -44,7 +43,6 @@ class _Entry:
     f: dict[str, Any]
     w: int
     o: str
-    shape: Shape
 
 
 async def put(ctx: Context, item: Put) -> Written:
@@ -153,7 +151,6 @@ async def _renew(
     changes: Document = {"v": version, "at": at, "rel": release, "r": storable(resource), "m": counts}
     if index:
         entry = _without_members(index(resource))
-        await shapes.note(ctx, [(TYPE, entry.shape)])
         changes |= storable(terms(entry, group))
     superseding.keep(ctx, [superseded(TYPE, group, current)])
     where = {"_id": group, "v": current.version}
@@ -189,4 +186,4 @@ def _without_members(entry: IndexEntry) -> IndexEntry:
     kept = [term for term in entry.t if not term.startswith("member|")]
     if len(kept) == len(entry.t):
         return entry
-    return _Entry(kept, entry.x, entry.s, entry.f, entry.w, entry.o, entry.shape)
+    return _Entry(kept, entry.x, entry.s, entry.f, entry.w, entry.o)

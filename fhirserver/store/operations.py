@@ -8,8 +8,7 @@ from typing import Any
 
 from fhirserver.fhirjson import Resource
 from fhirserver.search.segments import Segment
-from fhirserver.search.shapes import Shapes
-from fhirserver.store import changes, following, labels, members, merging, reads, searches, shapes, timeline, walks
+from fhirserver.store import changes, following, labels, members, merging, reads, searches, timeline, walks
 from fhirserver.store.changes import Ask, Changes
 from fhirserver.store.context import Context
 from fhirserver.store.documents import Page, Query, Version, stored_of
@@ -64,10 +63,6 @@ class Operations:
     ) -> Page:
         """A page of what the segments of a search find, `after` as `Page.last` gave it; TooCostly as in `find`."""
         return await searches.page(self._ctx, type, segments, limit, after)
-
-    async def shapes(self, type: str) -> Shapes:
-        """Which parameters have values in the resources of a type: all shapes there have been."""
-        return await shapes.of(self._ctx, type)
 
     async def ids(self, type: str, filter: Mapping[str, Any], limit: int) -> list[str]:
         """At most `limit` ids of those that match, in no order; TooCostly when it takes too long."""

@@ -10,8 +10,6 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import Release
-from fhirserver.search.shapes import Shape
-from fhirserver.store import shapes
 from fhirserver.store.codec import Document, storable
 from fhirserver.store.documents import IndexEntry, terms
 
@@ -22,25 +20,17 @@ Index = Callable[[Release, Resource], IndexEntry]
 
 async def renew(db: AsyncDatabase[Document], type: str, index: Index) -> int:
     """Writes new terms where the version is still the one they were made from; a newer one has new terms already."""
-    collection, notes, done = db[type], db["shapes"], 0
+    collection, done = db[type], 0
     updates: list[UpdateOne] = []
-    found_shapes: set[Shape] = set()
     async for found in collection.find({"gone": False}, {"v": 1, "r": 1, "rel": 1}):
-        entry = index(found["rel"], found["r"])
-        found_shapes.add(entry.shape)
-        updates.append(renewed(found, entry))
+        updates.append(renewed(found, index(found["rel"], found["r"])))
         done += 1
         if len(updates) == _TOGETHER:
-            await _write(collection, notes, type, updates, found_shapes)
-            updates, found_shapes = [], set()
+            await collection.bulk_write(updates, ordered=False)
+            updates = []
     if updates:
-        await _write(collection, notes, type, updates, found_shapes)
+        await collection.bulk_write(updates, ordered=False)
     return done
-
-
-async def _write(collection: Any, notes: Any, type: str, updates: list[UpdateOne], found: set[Shape]) -> None:
-    await notes.bulk_write([shapes.upsert(type, each) for each in found], ordered=False)
-    await collection.bulk_write(updates, ordered=False)
 
 
 def renewed(found: Mapping[str, Any], entry: IndexEntry) -> UpdateOne:

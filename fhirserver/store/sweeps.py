@@ -19,8 +19,6 @@ from pymongo import UpdateOne
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
 from fhirserver.search.added import MARK, mark
-from fhirserver.search.shapes import Shape
-from fhirserver.store import shapes
 from fhirserver.store.context import Context
 from fhirserver.store.documents import IndexEntry, Version
 from fhirserver.store.passes import Job, Pass, Passes
@@ -79,7 +77,6 @@ async def step(
 async def renew(ctx: Context, version: Version, entry: IndexEntry) -> bool:
     """Gives one version new terms; False when it is not the current one any more."""
     with ctx.translated():
-        await shapes.note(ctx, [(version.type, entry.shape)])
         update = renewed({"_id": version.id, "v": version.version}, entry)
         done = await ctx.of(version.type).bulk_write([update])
     return bool(done.matched_count)
@@ -127,14 +124,12 @@ async def _late(ctx: Context, current: Pass, job: Job, index: Index) -> Job:
 async def _write(ctx: Context, current: Pass, job: Job, found: Sequence[Found], index: Index) -> Job:
     """Gives resources new terms; the job with what came of it."""
     updates: list[UpdateOne] = []
-    noted: list[tuple[str, Shape]] = []
     errors: list[str] = []
     begun = time.perf_counter()
     for each in found:
         try:
             entry = index(each["r"])
             updates.append(renewed(each, entry))
-            noted.append((current.type, entry.shape))
         except Exception as error:
             # One resource that cannot be indexed must not keep the others from it; the state names it.
             errors.append(f"{current.type}/{each['_id']}: {type(error).__name__}")
@@ -143,7 +138,6 @@ async def _write(ctx: Context, current: Pass, job: Job, found: Sequence[Found], 
             begun = time.perf_counter()
     written = 0
     if updates:
-        await shapes.note(ctx, noted)
         done = await ctx.of(current.type).bulk_write(updates, ordered=False)
         written = done.matched_count
     failed, shown = job.failed + len(errors), (*job.errors, *errors)[:_SHOWN]

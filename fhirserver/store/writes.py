@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from fhirserver import fhirjson
 from fhirserver.errors import Conflict
-from fhirserver.store import indexes, reads, shapes
+from fhirserver.store import indexes, reads
 from fhirserver.store.codec import encoded
 from fhirserver.store.context import Context
 from fhirserver.store.documents import Expected, Put, Stored, Version, Written, superseded
@@ -30,7 +30,6 @@ async def put(ctx: Context, item: Put) -> Written:
     """Writes a resource as `item` asks; see `Store.put`."""
     await indexes.ensure(ctx, item.type)
     with ctx.translated():
-        await shapes.note(ctx, [(item.type, item.entry.shape)])
         if item.create_only:
             first = step(item, None)
             if await _insert(ctx, item.type, first):

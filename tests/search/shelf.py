@@ -16,10 +16,9 @@ from fhirserver.resources.registry import Release
 from fhirserver.search.ast import Node
 from fhirserver.search.indexing import IndexEntry, entry
 from fhirserver.search.mongo import to_mongo
-from fhirserver.search.plan import Search, Sort, narrowed, plan
+from fhirserver.search.plan import Search, Sort, plan
 from fhirserver.search.richness import PLAIN, Richness
 from fhirserver.search.segments import Ask, Segment
-from fhirserver.search.shapes import Shape, Shapes
 from fhirserver.store.codec import OPTIONS, storable
 from fhirserver.store.context import Context
 from fhirserver.store.documents import terms
@@ -49,7 +48,6 @@ class Shelf:
         self.collection = collection
         self._context = context
         self._runner = runner
-        self._shapes: dict[str, Shape] = {}
 
     def put(self, documents: Iterable[dict[str, Any]]) -> None:
         many = [storable(each) for each in documents]
@@ -59,21 +57,14 @@ class Shelf:
     def fill(self, release: Release, resources: Iterable[dict[str, Any]], richness: Richness = PLAIN) -> None:
         """The resources, and nothing else."""
         self.collection.delete_many({})
-        self._shapes = {}
-        made = []
-        for resource in resources:
-            found = entry(release, without_members(resource), richness=richness)
-            made.append(_document(resource, found))
-            self._shapes[found.shape.name] = found.shape
-        self.put(made)
+        self.put(_document(each, entry(release, without_members(each), richness=richness)) for each in resources)
 
     def ids(self, node: Node, release: Release = "R5") -> list[str]:
         return [found["_id"] for found in self.collection.find(to_mongo(node, release), {"_id": 1}).sort("_id", 1)]
 
     def plan(self, type_: str, node: Node, sort: Sort = (), release: Release = "R5") -> tuple[Segment, ...]:
-        """The segments of a search, with all that is known of the shapes of what was filled in."""
-        shapes = Shapes(list(self._shapes.values()))
-        return plan(Search(release, type_, narrowed(node, release, shapes), sort, shapes))
+        """The segments of a search."""
+        return plan(Search(release, type_, node, sort))
 
     def paged(
         self, segments: Sequence[Segment], size: int, between: Callable[[int], None] = lambda number: None

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhirserver import fhirjson
-from fhirserver.search.shapes import Shape
 from fhirserver.store.documents import Version, Written
 from fhirserver.store.store import Store, Tx
 
@@ -19,7 +18,6 @@ class Entry:
     f: dict[str, Any] = field(default_factory=dict)
     w: int = 0
     o: str = ""
-    shape: Shape = field(default_factory=lambda: Shape("none", ()))
 
 
 async def put(
