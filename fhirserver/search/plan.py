@@ -15,6 +15,7 @@ from fhirserver.search import order, presence
 from fhirserver.search.ast import And, Ids, Node, Not, Or, Param, Updated
 from fhirserver.search.kinds import composite, date, fulltext, simple
 from fhirserver.search.kinds.terms import Filter, Span
+from fhirserver.search.kinds.token_index import WITHIN
 from fhirserver.search.mongo import LIVE, NOTHING, to_mongo
 from fhirserver.search.parameters import parameters
 from fhirserver.search.results import SCORE
@@ -96,7 +97,7 @@ def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple
         return (Keyed(found, (("_id", 1),)),)
     windows = _windows(search, conjuncts)
     if _has_equality(found):
-        return (_placed(found) if windows is None else Placed(found, windows),)
+        return (Placed(found, windows),)
     if windows is not None and _wants_windows(search, conjuncts):
         return (Placed({"$and": [LIVE, *_parts(_selecting(found))]}, windows),)
     spans = _best_spans(search, conjuncts)
@@ -105,7 +106,7 @@ def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple
     if any(isinstance(each, Updated) for each in conjuncts):
         return (Keyed(found, (("at", 1), ("_id", 1))),)
     negated = _negated(search, conjuncts, found)
-    return negated if negated is not None else (Placed(found),)
+    return negated if negated is not None else (_placed(found),)
 
 
 def _placed(found: Filter) -> Segment:
@@ -115,11 +116,18 @@ def _placed(found: Filter) -> Segment:
 
 def _points(found: Filter) -> Points | None:
     """The terms of the only condition on postings, where they are many."""
-    terms = [each["t"] for each in _parts(found) if "t" in each]
-    if len(terms) != 1 or isinstance(terms[0], str) or len(terms[0].get("$in", ())) <= MOST_MERGED:
+    on_terms = [each for each in _parts(found) if _is_of_terms(each)]
+    terms = on_terms[0].get("t", {}) if len(on_terms) == 1 else {}
+    if isinstance(terms, str) or len(terms.get("$in", ())) <= MOST_MERGED:
         return None
-    rest = [each for each in _parts(found) if "t" not in each]
-    return Points(rest[0] if len(rest) == 1 else {"$and": rest} if rest else {}, tuple(sorted(terms[0]["$in"])))
+    rest = [each for each in _parts(found) if each not in on_terms]
+    return Points(rest[0] if len(rest) == 1 else {"$and": rest} if rest else {}, tuple(sorted(terms["$in"])))
+
+
+def _is_of_terms(found: Filter) -> bool:
+    """Whether a condition is of postings, itself or in an alternative."""
+    inner = (each for name in ("$and", "$or", "$nor") for each in found.get(name, ()))
+    return "t" in found or any(_is_of_terms(each) for each in inner)
 
 
 def _conjuncts(node: Node) -> tuple[Node, ...]:
@@ -129,9 +137,9 @@ def _conjuncts(node: Node) -> tuple[Node, ...]:
 
 
 def _has_equality(found: Filter) -> bool:
-    """Whether postings answer one of the conditions in the order of places."""
+    """Whether postings answer one of the conditions in the order of places, with few to merge."""
     wanted = [each["t"] for each in _parts(found) if each.keys() == {"t"} and each != LIVE]
-    return any(isinstance(each, str) or "$in" in each for each in wanted)
+    return any(isinstance(each, str) or 0 < len(each.get("$in", ())) <= MOST_MERGED for each in wanted)
 
 
 def _scans(found: Filter, spans: Sequence[Span]) -> tuple[Segment, ...]:
@@ -214,7 +222,7 @@ def _negated(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple[
         heads = {_head(span.low) for span in spans}
         head = heads.pop()
         without = presence.terms(search.release, search.type, head[:-1], missing=True)
-        if heads or without is None:
+        if heads or without is None or (head[-1] == WITHIN and _is_bare(search, head[:-1])):
             continue
         end = head[:-1] + chr(ord(head[-1]) + 1)
         named = sorted({span.low for span in spans})
@@ -222,6 +230,11 @@ def _negated(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple[
         left = [Span("t", "", low, high) for low, high in zip(edges, ends, strict=True)]
         return (*_scans(found, left), _placed(_among(found, without)))
     return None
+
+
+def _is_bare(search: Search, code: str) -> bool:
+    """Whether values of a parameter never have a system, and so no postings within one."""
+    return code in (known := parameters(search.release, search.type)) and known[code].bare
 
 
 def _head(posting: str) -> str:

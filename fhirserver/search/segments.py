@@ -323,8 +323,8 @@ def _seen(span: Span, after: Position) -> list[Filter]:
 
 
 def _having_none(terms: tuple[str, ...]) -> Filter:
-    # $nor, because by a $nin the database might read the index.
-    return {"$nor": [{"t": {"$in": list(terms)}}]} if terms else {}
+    # No index follows the negation of an $elemMatch; by a $nin, also as $nor, it would read all that is between.
+    return {"t": {"$not": {"$elemMatch": {"$in": list(terms)}}}} if terms else {}
 
 
 def _without(span: Span) -> Filter:

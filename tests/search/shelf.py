@@ -41,6 +41,9 @@ def _document(resource: dict[str, Any], found: IndexEntry, id_: str | None = Non
     return {"_id": name, "v": 1, "at": at, "gone": False, **terms(found, name)}
 
 
+MOST_PAGES = 10_000
+
+
 class Shelf:
     """One collection of documents, and the ids that a search finds in it."""
 
@@ -73,6 +76,7 @@ class Shelf:
         found: list[str] = []
         for number, (rows, _) in enumerate(self._pages(segments, size)):
             found += [row["_id"] for row in rows]
+            assert number < MOST_PAGES, "pages without end"
             between(number)
         return found
 

@@ -203,9 +203,7 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
             token_index.add(sink.t, logical, within, identifier.get("system"), identifier.get("value"), True)
         display = value.get("display")
         if display:
-            normal = text.normalise(display)[: text.TERM]
-            if normal:
-                sink.t.append(shown + normal)
+            sink.t.append(shown + text.normalise(display)[: text.TERM])
 
     def codeable(value: Any, sink: Sink) -> None:
         if value.get("reference"):
@@ -252,9 +250,7 @@ def findable(type_: str, value: Any) -> bool:
         return True
     if not isinstance(inner, dict) or type_ not in ("Reference", "CodeableReference"):
         return False
-    return token.findable("Identifier", inner.get("identifier") or {}) or bool(
-        text.normalise(inner.get("display") or "")
-    )
+    return token.findable("Identifier", inner.get("identifier") or {}) or bool(inner.get("display"))
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:

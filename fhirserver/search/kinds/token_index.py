@@ -55,9 +55,8 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
 
     def display(value: Any, sink: Sink) -> None:
         if value:
-            normal = text.normalise(value)[: text.TERM]
-            if normal:
-                sink.t.append(shown + normal)
+            # Also what has no letter and no digit: it is a value, and says so.
+            sink.t.append(shown + text.normalise(value)[: text.TERM])
 
     def coding(value: Any, sink: Sink) -> None:
         coded(value, sink)
