@@ -432,7 +432,7 @@ def test_explain_says_how_a_search_is_answered(server: Beside, http: httpx.Clien
     done = command(server, "explain", "/r5/Patient?name=Müller&nonsense=1")
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert lines[:3] == ["search Patient", '  Patient name: Starts text="muller"', "find Patient"]
+    assert lines[:3] == ["search Patient", '  Patient name: Starts text="muller" parts', "find Patient"]
     assert any(line.startswith("  plan: ") and "IXSCAN" in line for line in lines)
     assert any(line.startswith("  examined: ") for line in lines)
     assert "mueller" not in done.stdout

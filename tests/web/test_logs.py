@@ -9,7 +9,7 @@ import logging
 import logging.config
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -194,10 +194,10 @@ async def test_an_unexpected_error_is_logged_by_its_place_alone(settings: Settin
         assert secret not in json.dumps([error, request, answer.json()])
 
 
-async def test_a_client_that_leaves_is_told_from_one_that_was_answered(settings: Settings, log: Log) -> None:
-    # No store: a body that did not come is nothing to store.
-    nothing = cast("Callable[[], Store]", lambda: None)
-    app = Application(settings.model_copy(update={"metrics": False}), nothing, _life)
+async def test_a_client_that_leaves_is_told_from_one_that_was_answered(
+    settings: Settings, store: Store, log: Log
+) -> None:
+    app = Application(settings.model_copy(update={"metrics": False}), lambda: store, _life)
     scope = {
         "type": "http",
         "http_version": "1.1",

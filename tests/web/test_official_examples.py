@@ -94,8 +94,10 @@ def searches(resource: Json) -> Iterator[tuple[str, str]]:
             code, _, system = code.partition("@")
             rest = f"{system}|{rest}"
         name, _, modifier = code.partition(":")
-        if posting.startswith("|") or len(posting) >= LONGEST or rest in ("", CONTAINED):
+        if posting.startswith("|") or len(posting) >= LONGEST or rest in ("", "|", CONTAINED):
             continue
+        if "^" in code:
+            continue  # of a contained resource
         if modifier not in ("", "identifier"):
             continue
         match known[name].kind:

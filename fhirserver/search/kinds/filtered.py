@@ -79,11 +79,11 @@ def to_mongo(code: str, test: Test) -> Filter:
         case Ordered(order, bound):
             return _ordered(f"{code}|", order, bound)
         case OtherString(whole):
-            return _other(f"{code}|", f"{code}}}", f"{code}|{whole}")
+            return _other(f"{code}|", f"{code}}}", f"{code}|{whole}", empty=True)
         case OtherToken(token.Token(None, wanted, _), _):
             return _other(f"{code}|", f"{code}}}", f"{code}|{quote(wanted)}")
         case OtherToken(_, True):
-            return terms.present(code)
+            return {"t": {"$elemMatch": {"$gt": f"{code}|", "$lt": f"{code}}}"}}}
         case OtherToken(token.Token(system, wanted, _), _):
             # 'A' follows '@', and '}' follows '|'.
             low = f"{code}@{quote(system or '')}|{quote(wanted)}"
@@ -106,10 +106,14 @@ def _ordered(prefix: str, order: Order, bound: str) -> Filter:
             return {"t": {"$elemMatch": {"$gte": first, "$lte": at}}}
 
 
-def _other(first: str, last: str, low: str, high: str | None = None) -> Filter:
-    """Documents with a posting in [first, last) but `low`, or but [low, high)."""
+def _other(first: str, last: str, low: str, high: str | None = None, *, empty: bool = False) -> Filter:
+    """Documents with a posting in (first, last) but `low`, or but [low, high); `first` itself with `empty`.
+
+    The posting that is nothing but its beginning says of a token that there is a value without a code.
+    """
     above = {"$gt": low, "$lt": last} if high is None else {"$gte": high, "$lt": last}
-    return {"$or": [{"t": {"$elemMatch": {"$gte": first, "$lt": low}}}, {"t": {"$elemMatch": above}}]}
+    below = {"$gte" if empty else "$gt": first, "$lt": low}
+    return {"$or": [{"t": {"$elemMatch": below}}, {"t": {"$elemMatch": above}}]}
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:
