@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -19,6 +20,9 @@ from fhirserver.web.application import Application
 
 MONGODB_URI = "FHIRSERVER_INTERNAL_MONGODB_URI"
 """Where worker processes find the address of the mongod that their parent runs."""
+
+YOUNG_OBJECTS = 20_000
+"""Objects that may be added before the youngest are searched for cycles: some tens of requests."""
 
 
 def create_app(settings: Settings, uri: str) -> Application:
@@ -39,8 +43,20 @@ def create_app(settings: Settings, uri: str) -> Application:
     return Application(settings, lambda: opened[0], lifespan)
 
 
+def settle() -> None:
+    """Takes what is loaded by now out of the garbage collector's rounds, and lets it go round less often.
+
+    A request makes thousands of objects, nearly all freed by their reference counts: looking for cycles among them
+    again and again would take a tenth of the time. https://docs.python.org/3/library/gc.html#gc.freeze
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 10, 20)
+
+
 def from_environment() -> Application:
     """The application of a worker process: uvicorn calls it by name."""
+    settle()
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     return create_app(Settings(), os.environ[MONGODB_URI])
 

@@ -17,7 +17,7 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from fhirserver.app import MONGODB_URI, create_app
+from fhirserver.app import MONGODB_URI, create_app, settle
 from fhirserver.cli import common
 from fhirserver.cli.common import Database, DataDir, Uri
 from fhirserver.cli.seeding import seed_once
@@ -103,6 +103,7 @@ class _Announcing(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            settle()
             announce(self.chosen, self.place)
 
 

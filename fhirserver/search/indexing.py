@@ -110,15 +110,11 @@ def entry(
     sorts = {code: order.key(value) for code, value in sink.s.items()}
     for code, value in sink.high.items():
         sorts[code + order.HIGHEST] = order.key(value)
-    heads = presence.heads(postings, sink.x)
-    found = presence.codes(heads)
     for code in order.ranged(release, type_) & sorts.keys():
         sorts.setdefault(code + order.HIGHEST, sorts[code])
-    for code in presence.unsorted(release, type_, found, sorts):
-        sorts[code] = ""
-    for code in presence.unnamed(release, type_, found, heads):
-        postings += [f"{code}|", f"{code}{token_index.WITHIN}"]
-    postings += presence.postings(release, type_, found)
+    told = presence.told(release, type_, presence.heads(postings, sink.x), frozenset(sorts))
+    sorts.update(dict.fromkeys(told.unsorted, ""))
+    postings += told.postings
     if richness.parts(type_):
         sink.words += infix.postings(sink.f, [code for code in sink.f if string.whole(code) in sink.f])
     if sink.words:

@@ -7,7 +7,7 @@ https://hl7.org/fhir/R5/search.html#sort
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fhirserver.resources.registry import Release
@@ -102,7 +102,10 @@ def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple
         return (Placed({"$and": [LIVE, *_parts(_selecting(found))]}, windows),)
     spans = _best_spans(search, conjuncts)
     if spans is not None:
-        return _scans(found, spans)
+        scans = _scans(found, spans)
+        if len(scans) > 1 and spans[0].field == "t" and sum(map(_is_of_terms, _parts(scans[0].filter))) == 1:
+            return (replace(scans[0], several=True), *scans[1:])
+        return scans
     if any(isinstance(each, Updated) for each in conjuncts):
         return (Keyed(found, (("at", 1), ("_id", 1))),)
     negated = _negated(search, conjuncts, found)
@@ -142,7 +145,7 @@ def _has_equality(found: Filter) -> bool:
     return any(isinstance(each, str) or 0 < len(each.get("$in", ())) <= MOST_MERGED for each in wanted)
 
 
-def _scans(found: Filter, spans: Sequence[Span]) -> tuple[Segment, ...]:
+def _scans(found: Filter, spans: Sequence[Span]) -> tuple[Scan, ...]:
     own = _selecting(found)
     return tuple(Scan(own, span, tuple(spans[:at])) for at, span in enumerate(spans))
 

@@ -7,6 +7,7 @@ https://hl7.org/fhir/R5/search.html#modifiermissing
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -44,13 +45,35 @@ def terms(release: Release, type_: str, code: str, *, missing: bool) -> list[str
 def heads(terms: Iterable[str], elements: Iterable[dict[str, Any]]) -> frozenset[str]:
     """What the postings and ranges of a resource begin with: 'code', 'code:text', 'code@http://loinc.org', 'date>'."""
     found = {each.partition("|")[0] for each in terms}
-    found.update(each["k"].partition("|")[0] for each in elements)
+    found.update([each["k"].partition("|")[0] for each in elements])
     return frozenset(found)
 
 
-def codes(heads: Iterable[str]) -> frozenset[str]:
-    """The parameters of such beginnings."""
-    return frozenset([_code(head) for head in heads])
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of a resource's values: postings of which there are, and parameters without keys of their own."""
+
+    postings: tuple[str, ...]
+    unsorted: tuple[str, ...]
+
+
+def told(release: Release, type_: str, heads: frozenset[str], sorts: frozenset[str]) -> Told:
+    """What the beginnings of a resource's postings and its sort keys say; the same for most resources of a source.
+
+    A value without a sort key is one such as a reference that is an identifier alone; without a posting of its own
+    parameter, such as a concept that is a text alone.
+    """
+    return _told(release, type_, additions(release, type_), heads, sorts)
+
+
+@lru_cache(maxsize=4096)
+def _told(release: Release, type_: str, more: Additions | None, heads: frozenset[str], sorts: frozenset[str]) -> Told:
+    known = parameters(release, type_)
+    found = frozenset([_code(head) for head in heads])
+    unnamed = [f"{code}{sign}" for code in sorted(_of(release, type_, _TERMED, more) & found - heads) for sign in "|@"]
+    unnamed = [each for each in unnamed if each[-1] == "|" or known[each[:-1]].kind == "token"]
+    unsorted = sorted(_of(release, type_, _SORTED, more) & found - sorts)
+    return Told((*unnamed, *postings(release, type_, found)), tuple(unsorted))
 
 
 def _code(head: str) -> str:
@@ -84,16 +107,6 @@ def _postings(groups: tuple[tuple[str, ...], ...], found: frozenset[str]) -> tup
 
 def _posting(group: tuple[str, ...], bits: int) -> str:
     return f"{MARK}{group[0]}|{bits:x}"
-
-
-def unsorted(release: Release, type_: str, found: frozenset[str], sorts: Iterable[str]) -> list[str]:
-    """The parameters that have a value but no sort key: such as a reference that is an identifier alone."""
-    return sorted(_of(release, type_, _SORTED, additions(release, type_)) & found - frozenset(sorts))
-
-
-def unnamed(release: Release, type_: str, found: frozenset[str], heads: Iterable[str]) -> list[str]:
-    """The parameters that have a value but no posting of their own code: such as a concept that is a text alone."""
-    return sorted(_of(release, type_, _TERMED, additions(release, type_)) & found - frozenset(heads))
 
 
 @cache

@@ -157,12 +157,18 @@ class Keyed:
 class Scan:
     """In the order of an index with several entries a resource, each where its first entry in the span is.
 
-    What has an entry in one of the `earlier` spans was found there.
+    What has an entry in one of the `earlier` spans was found there. With `several`, this is the first of several scans
+    of postings, whose `filter` names all of their spans.
     """
 
     filter: Filter
     span: Span
     earlier: tuple[Span, ...] = ()
+    several: bool = False
+
+    def together(self) -> Ask:
+        """The query that finds what all scans find, in no order."""
+        return Ask(self.filter, fields={_KEY: {"$meta": "indexKey"}}, index=POSTINGS)
 
     def asks(self, after: Position | None) -> tuple[Ask, ...]:
         """The query behind a position: the key of the index."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from fhirserver.search.segments import Ask, Keyed, Ordered, Placed, Segment, behind
+from fhirserver.search.segments import Ask, Keyed, Ordered, Placed, Scan, Segment, behind
 from fhirserver.store.codec import Document
 from fhirserver.store.context import Context
 from fhirserver.store.documents import BODY, Page, Query, Version, stored_of
@@ -46,6 +46,12 @@ async def heads(
     """At most `limit` matches behind a position: the number of the segment, and a row with id, version and place."""
     if after is not None and not _is_position(segments, after):
         raise ValueError("the position is not one of this search")
+    begins = segments[0] if after is None and segments else None
+    if isinstance(begins, Scan) and begins.several:
+        # Mostly all there is fits on the first page: one query instead of one for each part of the index.
+        every = await rows_of(ctx, type, begins.together(), limit)
+        if len(every) < limit:
+            return [(0, row) for row in every]
     first, inner = (after[0], after[1:]) if after is not None else (0, None)
     met: list[tuple[int, Row]] = []
     for at in range(first, len(segments)):
