@@ -12,9 +12,11 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any, Final
 
+from fhirserver.resources import registry
 from fhirserver.resources.registry import Release
 from fhirserver.search.kinds.date import DAY, EARLIEST, LATEST
 from fhirserver.search.parameters import Parameter, standard
+from fhirserver.search.paths import Branch, Key
 
 END: Final = "\0"
 """What ends the value of a key; no string of FHIR holds it."""
@@ -68,8 +70,24 @@ def _single(parameter: Parameter) -> bool:
 
 @cache
 def ranged(release: Release, type_: str) -> frozenset[str]:
-    """The parameters of which most resources have several values: a name and an address are several strings."""
-    return frozenset(code for code, each in standard(release, type_).items() if each.types & {"HumanName", "Address"})
+    """The parameters of which many resources have several values: the highest key is kept even where it is the lowest.
+
+    A name and an address are several strings; a part that repeats, such as Observation.component, has its own in each.
+    """
+    return frozenset(
+        code
+        for code, each in standard(release, type_).items()
+        if each.types & {"HumanName", "Address"} or any(_is_of_parts(release, type_, b) for b in each.branches)
+    )
+
+
+def _is_of_parts(release: Release, type_: str, branch: Branch) -> bool:
+    """Whether a branch leads into a backbone element that repeats."""
+    whole, first = registry.structure(release, type_), branch.steps[:1]
+    if whole is None or len(branch.steps) < 2 or not isinstance(first[0], Key):
+        return False
+    part = whole.elements.get(first[0].name)
+    return part is not None and part.many and "." in part.type
 
 
 def instant(at: datetime) -> str:

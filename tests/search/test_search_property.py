@@ -215,6 +215,8 @@ ON_OBSERVATION = st.one_of(
                     "_id",
                     "performer",
                     "value-concept",
+                    "component-code",
+                    "component-value-quantity",
                     "_tag",
                     "date,-code",
                     "status,date,_lastUpdated",
