@@ -20,6 +20,16 @@ Release = Literal["R5", "R4"]
 RELEASES: tuple[Release, ...] = ("R5", "R4")
 VERSIONS: Mapping[Release, str] = MappingProxyType({"R5": "5.0.0", "R4": "4.0.1"})
 
+LENSES = frozenset(
+    {
+        *("ResearchStudy", "ResearchSubject", "Group", "PlanDefinition", "ActivityDefinition", "EvidenceVariable"),
+        *("Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Consent", "Condition"),
+        *("Observation", "Provenance", "AuditEvent", "Questionnaire", "QuestionnaireResponse", "Subscription"),
+        *("CapabilityStatement", "OperationOutcome", "Bundle", "Parameters", "ValueSet", "CodeSystem"),
+    }
+)
+"""The types that are stored in one form and served in every release."""
+
 Kind = Literal["token", "string", "reference", "date", "uri", "number", "quantity", "composite", "special"]
 _KINDS: Mapping[str, Kind] = MappingProxyType({kind: kind for kind in get_args(Kind)})
 
@@ -80,6 +90,26 @@ def _table(release: Release, name: str) -> dict[str, Any]:
     data = resources.files("fhirserver.resources").joinpath("definitions", release, f"{name}.json").read_bytes()
     table: dict[str, Any] = msgspec.json.decode(data)
     return table
+
+
+def has_lens(type_: str) -> bool:
+    """Whether a type is one resource for all releases; what has no lens belongs to the release it was written in."""
+    return type_ in LENSES
+
+
+def stored_release(release: Release, type_: str) -> Release:
+    """The release in whose form a base of `release` stores a type."""
+    return "R5" if type_ in LENSES else release
+
+
+def place(release: Release, type_: str) -> str:
+    """Where a base of `release` keeps a type: 'Patient' in every release, 'Encounter' in R5, 'Encounter.R4' in R4."""
+    return type_ if release == "R5" or type_ in LENSES else f"{type_}.{release}"
+
+
+def placed(place_: str) -> str:
+    """The type that is kept at a place."""
+    return place_.partition(".")[0]
 
 
 @cache
