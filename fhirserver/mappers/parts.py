@@ -135,10 +135,22 @@ class Age:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """Criteria whose side the record itself gives: a text of them, or one alone where `single`; `name` is its label."""
+
+    text: str
+    exclude: bool
+    single: bool = False
+    name: str | None = None
+    path: str = _path()
+
+
+@dataclass(frozen=True, slots=True)
 class Eligibility:
-    """Who may take part; `criteria` is the whole text with its headings and bullets."""
+    """Who may take part; `criteria` is the whole text with its headings and bullets, `stated` is for records without."""
 
     criteria: Text | None = None
+    stated: tuple[Stated, ...] = ()
     sex: Text | None = None
     gender_based: Value[bool] | None = None
     gender_description: Text | None = None
