@@ -15,7 +15,15 @@ from fhirserver.mappers.trial import Reading
 
 Resource = dict[str, Any]
 
-_FORMATS = {"ctgov-v2": "ClinicalTrials.gov API v2 study", "registry-page": "public registry page"}
+_FORMATS = {
+    "ctgov-v2": "ClinicalTrials.gov API v2 study",
+    "ctgov-xml": "ClinicalTrials.gov classic XML study",
+    "registry-page": "public registry page",
+    "usdm": "USDM study definition",
+    "ctis": "EU CTIS record",
+    "euctr": "EU Clinical Trials Register record",
+    "isrctn": "ISRCTN record",
+}
 
 
 def provenance(reading: Reading, names: Naming, targets: list[Resource], at: str, software: str) -> Resource:

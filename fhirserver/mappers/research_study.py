@@ -111,6 +111,8 @@ def _labels(trial: Trial) -> list[Resource]:
 
 
 def _mesh(term: Mesh) -> Resource:
+    if term.id is None:
+        return {"coding": [{"system": MESH, "display": term.term}], "text": term.term}
     return {"coding": [{"system": MESH, "code": term.id, "display": term.term}], "text": term.term}
 
 

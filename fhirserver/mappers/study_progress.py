@@ -15,6 +15,7 @@ from fhirserver.mappers.trial import Trial
 
 Resource = dict[str, Any]
 
+_WORDS_ONLY = {"update-submission-qc"}
 REGISTRATION = "http://hl7.org/fhir/StructureDefinition/researchStudy-studyRegistration"
 
 
@@ -83,9 +84,13 @@ def registration(trial: Trial) -> list[Resource]:
 
 def _event(event: Event) -> Resource:
     system = FHIR + "research-study-registration-activity"
-    parts: list[Resource] = [
-        {"url": "activity", "valueCodeableConcept": {"coding": [{"system": system, "code": event.activity}]}}
-    ]
+    # A step that HL7 has no code for stands in words.
+    concept_ = (
+        {"text": event.activity.replace("-", " ").capitalize()}
+        if event.activity in _WORDS_ONLY
+        else {"coding": [{"system": system, "code": event.activity}]}
+    )
+    parts: list[Resource] = [{"url": "activity", "valueCodeableConcept": concept_}]
     if event.moment.actual is not None:
         parts.append({"url": "actual", "valueBoolean": event.moment.actual})
     # A single day or month: the step began and ended in it.

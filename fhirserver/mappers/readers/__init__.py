@@ -9,14 +9,15 @@ import hashlib
 
 from fhirserver.errors import BadRequest, Issue, Malformed
 from fhirserver.fhirjson import loads
-from fhirserver.mappers.readers import ctgov_json, markup, registry_page
+from fhirserver.mappers.readers import ctgov_json, ctgov_xml, markup, registry_page
 from fhirserver.mappers.trial import Reading, Trial
 
 __all__ = ["EXPECTED", "read"]
 
 EXPECTED = (
-    "Expected a ClinicalTrials.gov API v2 study as JSON (with 'protocolSection'), or the public page of a trial saved "
-    "as text or HTML (with its NCT number and headings such as 'Status and phase' and 'Inclusion criteria')"
+    "Expected a study of ClinicalTrials.gov as API v2 JSON (with 'protocolSection') or classic XML (with "
+    "'clinical_study'), or the public page of a trial saved as text or HTML (with its NCT number and headings such as "
+    "'Status and phase' and 'Inclusion criteria')"
 )
 
 
@@ -28,6 +29,10 @@ def read(data: bytes) -> Reading:
         raise Malformed(f"The record is empty. {EXPECTED}.")
     if start in "{[":
         return _json(data, text)
+    if ctgov_xml.recognises(text):
+        # The bytes, for the document itself may name its encoding.
+        trial, issues = ctgov_xml.read(data)
+        return _reading(data, trial, issues, ctgov_xml.FORMAT, "application/xml")
     if markup.is_html(text):
         return _page(data, markup.lines(text), "text/html")
     return _page(data, text.lstrip("\ufeff").splitlines(), "text/plain")
