@@ -26,6 +26,9 @@ LENSES = frozenset(
         *("Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Consent", "Condition"),
         *("Observation", "Provenance", "AuditEvent", "Questionnaire", "QuestionnaireResponse", "Subscription"),
         *("CapabilityStatement", "OperationOutcome", "Bundle", "Parameters", "ValueSet", "CodeSystem"),
+        # Those that have one shape in both releases.
+        *("Binary", "EnrollmentRequest", "EnrollmentResponse", "Flag", "Linkage", "RelatedPerson", "VisionPrescription"),
+        *("SubstanceNucleicAcid", "SubstanceProtein", "SubstanceSourceMaterial"),
     }
 )
 """The types that are stored in one form and served in every release."""
@@ -73,7 +76,8 @@ class SearchParameter:
     """A search parameter of one type; `expression` holds only the FHIRPath branches that concern that type.
 
     `targets` is empty when any type may be referenced. `components` are (definition url, expression) of a composite.
-    The url of one of our `own` is what follows a base of the server: 'SearchParameter/Group-admits-age'.
+    The url of one of our `own` is what follows a base of the server: 'SearchParameter/Group-admits-age'. One that
+    reads a resource as another release sees it names that release as its `view`.
     """
 
     code: str
@@ -83,6 +87,7 @@ class SearchParameter:
     targets: frozenset[str] = frozenset()
     components: tuple[tuple[str, str], ...] = ()
     own: Own | None = None
+    view: Release | None = None
 
 
 @cache
