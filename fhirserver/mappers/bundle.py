@@ -15,13 +15,15 @@ from fhirserver.errors import Issue, NotSupported
 from fhirserver.fhirjson import instant, now
 from fhirserver.mappers import group
 from fhirserver.mappers.activity_definition import activities
+from fhirserver.mappers.evidence_variable import exposures, outcomes
 from fhirserver.mappers.identity import full_url
-from fhirserver.mappers.location import locations
+from fhirserver.mappers.location import placed
 from fhirserver.mappers.naming import naming
 from fhirserver.mappers.parties import parties
 from fhirserver.mappers.plan_definition import protocol
 from fhirserver.mappers.provenance import provenance
 from fhirserver.mappers.research_study import research_study
+from fhirserver.mappers.site_study import site_studies
 from fhirserver.mappers.trial import Reading
 
 Resource = dict[str, Any]
@@ -37,15 +39,19 @@ def transaction(reading: Reading, release: str = "R5", at: str | None = None) ->
     trial = reading.trial
     names = naming(reading)
     people = parties(trial, names, issues)
-    sites = locations(trial.sites)
-    study = research_study(trial, names, people.associated, sites, issues)
+    sites = placed(trial.sites)
+    parts = site_studies(trial, names, sites, people, issues)
+    study = research_study(trial, names, people.associated, [place for _, place in sites], issues)
     written = [
         study,
         group.eligibility(trial, names, issues),
         protocol(trial, names),
         *activities(trial, names),
+        *exposures(trial, names),
+        *outcomes(trial, names),
         *people.resources.values(),
-        *sites,
+        *(place for _, place in sites),
+        *parts,
     ]
     rosters = group.rosters(trial, names)
     source = provenance(reading, names, [*written, *rosters], at or instant(now()), SOFTWARE)

@@ -61,6 +61,7 @@ STUDY_TYPE: Codes = {
 }
 ALLOCATION: Codes = {
     "RANDOMIZED": ("SEVCO:01003", "randomized assignment"),
+    "NA": (None, "Allocation not applicable"),
     "NON_RANDOMIZED": ("SEVCO:01005", "Non-randomized assignment"),
 }
 MODEL: Codes = {
@@ -116,8 +117,8 @@ OUTCOME: Codes = {
 }
 AGENCY: Codes = {
     "NIH": ("nih", "NIH"),
-    "FED": ("government", "Government"),
-    "OTHER_GOV": ("government", "Government"),
+    "FED": ("government", "US federal government"),
+    "OTHER_GOV": ("government", "Other government"),
     "INDUSTRY": ("industry", "Industry"),
     "INDIV": (None, "Individual"),
     "NETWORK": (None, "Network"),
@@ -136,8 +137,19 @@ PARTY_ROLE: Codes = {
     "SPONSOR": ("sponsor", "sponsor"),
     "COLLABORATOR": ("collaborator", "collaborator"),
     "FUNDER": ("funding-source", "funding-source"),
+    "RESPONSIBLE_PARTY": (None, "Responsible party"),
 }
+# Parts that somebody has in a study beside the role, and how the record lists them.
+RESPONSIBLE = "Responsible party"
+OFFICIAL = "Overall official"
+CENTRAL = "Central contact"
+SITE = "Site contact"
+
+PHONE_EXTENSION = "http://hl7.org/fhir/StructureDefinition/contactpoint-extension"
+
 SEX: Codes = {"FEMALE": ("female", "Female"), "MALE": ("male", "Male")}
+# Codes that several of the registry's share: each has words of its own, the code has one display.
+_DISPLAYS = {"government": "Government"}
 PHASES: dict[tuple[str, ...], tuple[str, str]] = {
     ("NA",): ("n-a", "N/A"),
     ("EARLY_PHASE1",): ("early-phase-1", "Early Phase 1"),
@@ -162,18 +174,21 @@ def coded(system: str, table: Codes, value: Text, issues: list[Issue]) -> dict[s
     """The concept of a registry code: coded, or in words where FHIR has no code. An unknown code is reported."""
     found = table.get(value.value)
     if found is None:
-        issues.append(
-            Issue(
-                "warning",
-                "code-invalid",
-                f"'{value.value}' is no code known here; it is kept as text.",
-                (value.path,),
-                "unknown-code",
-            )
-        )
+        issues.append(unknown(value))
         return {"text": words(value.value)}
-    code, display = found
-    return concept(system, code, display) if code else {"text": display}
+    code, said = found
+    return concept(system, code, _DISPLAYS.get(code, said), said) if code else {"text": said}
+
+
+def unknown(value: Text) -> Issue:
+    """A code that is none of the registry's."""
+    return Issue(
+        "warning",
+        "code-invalid",
+        f"'{value.value}' is no code known here; it is kept as text.",
+        (value.path,),
+        "unknown-code",
+    )
 
 
 def words(code: str) -> str:

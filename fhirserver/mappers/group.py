@@ -19,7 +19,7 @@ from fhirserver.mappers.trial import Trial
 Resource = dict[str, Any]
 
 _SIDES = {False: ("C25532", "Inclusion Criteria"), True: ("C25370", "Exclusion Criteria")}
-_SAMPLING = {"PROBABILITY_SAMPLE": "Probability sample", "NON_PROBABILITY_SAMPLE": "Non-probability sample"}
+SAMPLING = {"PROBABILITY_SAMPLE": "Probability sample", "NON_PROBABILITY_SAMPLE": "Non-probability sample"}
 
 
 def eligibility(trial: Trial, names: Naming, issues: list[Issue]) -> Resource:
@@ -96,7 +96,7 @@ def _limits(facts: Eligibility, issues: list[Issue]) -> list[Resource]:
     if facts.population:
         found.append(_said("Study population", facts.population.value))
     if facts.sampling:
-        found.append(_said("Sampling method", _SAMPLING.get(facts.sampling.value, words(facts.sampling.value))))
+        found.append(_said("Sampling method", SAMPLING.get(facts.sampling.value, words(facts.sampling.value))))
     return found
 
 

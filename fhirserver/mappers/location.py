@@ -16,41 +16,45 @@ from fhirserver.mappers.parts import Site
 Resource = dict[str, Any]
 
 
-def locations(sites: Iterable[Site]) -> list[Resource]:
-    """One Location a site. A place that a record names twice stands twice: the number of sites is a fact."""
-    seen: Counter[Site] = Counter()
+def placed(sites: Iterable[Site]) -> list[tuple[Site, Resource]]:
+    """Each site with its Location. A place that a record names twice stands twice: the number of sites is a fact."""
+    seen: Counter[str] = Counter()
     found = []
     for site in sites:
-        seen[site] += 1
-        if location := _location(site, seen[site]):
-            found.append(location)
+        if id_ := _id(site):
+            seen[id_] += 1
+            found.append((site, _location(site, f"{id_}-{seen[id_]}" if seen[id_] > 1 else id_)))
     return found
 
 
-def _location(site: Site, number: int) -> Resource | None:
-    place = [part for part in (site.city, site.state, site.zip, site.country) if part]
-    name = site.facility or ", ".join(place)
+def place_of(address: Resource) -> str | None:
+    """'Ulm, Germany': the name of a place that has no other."""
+    parts = (address.get(name) for name in ("city", "state", "postalCode", "country"))
+    return ", ".join(part for part in parts if part) or None
+
+
+def _address(site: Site) -> Resource:
+    parts = (("city", site.city), ("state", site.state), ("postalCode", site.zip), ("country", site.country))
+    return {name: value for name, value in parts if value}
+
+
+def _id(site: Site) -> str | None:
+    """All that is said of a place is in its id, so that one id never has two contents."""
+    name = site.facility or place_of(_address(site))
     if not name:
         return None
-    # All that is said of a place is in its id, so that one id never has two contents.
-    said = "|".join(
-        str(part or "") for part in (name, site.city, site.state, site.zip, site.country, site.latitude, site.longitude)
-    )
-    id_ = hashed(name, said) + (f"-{number}" if number > 1 else "")
-    address = {
-        key: value
-        for key, value in (
-            ("city", site.city),
-            ("state", site.state),
-            ("postalCode", site.zip),
-            ("country", site.country),
-        )
-        if value
-    }
+    said = (name, site.city, site.state, site.zip, site.country, site.latitude, site.longitude)
+    return hashed(name, "|".join(str(part or "") for part in said))
+
+
+def _location(site: Site, id_: str) -> Resource:
+    address = _address(site)
+    place = place_of(address)
+    name = site.facility or place or ""
     location: Resource = {
         "resourceType": "Location",
         "id": id_,
-        "text": narrative(name, [("Place", ", ".join(place) or None)]),
+        "text": narrative(name, [("Place", place)]),
         "identifier": [identifier("Location", id_)],
         "name": name,
         "mode": "instance",

@@ -18,6 +18,7 @@ class Naming:
     stem: str
     arms: tuple[str, ...]
     interventions: tuple[str, ...]
+    outcomes: tuple[str, ...]
 
     @property
     def eligibility(self) -> str:
@@ -42,6 +43,14 @@ class Naming:
         """What is given."""
         return f"{self.stem}-intervention-{self.interventions[position]}"
 
+    def exposure(self, position: int) -> str:
+        """What is given, as a variable."""
+        return f"{self.stem}-exposure-{self.interventions[position]}"
+
+    def outcome(self, position: int) -> str:
+        """What is measured, as a variable."""
+        return f"{self.stem}-outcome-{self.outcomes[position]}"
+
 
 def naming(reading: Reading) -> Naming:
     """Ids for a trial; a record without a registry number is known by its hash."""
@@ -50,4 +59,5 @@ def naming(reading: Reading) -> Naming:
         stem=trial.registry_id or f"record-{reading.sha256[:12]}",
         arms=tuple(slugs([arm.label for arm in trial.arms])),
         interventions=tuple(slugs([one.name for one in trial.interventions])),
+        outcomes=tuple(slugs([f"{one.kind} {one.measure}" for one in trial.outcomes])),
     )

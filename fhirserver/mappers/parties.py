@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhirserver.errors import Issue
-from fhirserver.mappers.codes import AGENCY, PARTY_ROLE, coded, words
+from fhirserver.mappers.codes import (
+    AGENCY,
+    CENTRAL,
+    OFFICIAL,
+    PARTY_ROLE,
+    PHONE_EXTENSION,
+    RESPONSIBLE,
+    coded,
+    unknown,
+    words,
+)
 from fhirserver.mappers.identity import digest, hashed, identifier, link, slug
 from fhirserver.mappers.naming import Naming
 from fhirserver.mappers.narrative import narrative
@@ -41,19 +51,37 @@ def parties(trial: Trial, names: Naming, issues: list[Issue]) -> Parties:
         for funder in trial.funders:
             kind = coded("research-study-party-organization-type", AGENCY, funder, issues)
             _associate(made, "FUNDER", None, None, kind, funder.path, issues)
-    people = list(trial.officials)
-    if trial.responsible and not any(_same(trial.responsible, one) for one in people):
-        people.append(trial.responsible)
-    for person in (*people, *trial.contacts):
-        if trial.responsible and person.title is None and _same(trial.responsible, person):
-            person = trial.responsible
-        role_of = _person(made, person, names)
-        _associate(made, person.role, person.name or None, role_of, None, person.path, issues)
+    responsible = _responsible(made, trial.responsible)
+    for one in trial.officials:
+        parts: tuple[str, ...] = (OFFICIAL,)
+        if responsible and _same(responsible, one):
+            one, parts, responsible = responsible, (OFFICIAL, RESPONSIBLE), None
+        _add(made, person(made, one, parts, names, issues))
+    if responsible:
+        _add(made, person(made, responsible, (RESPONSIBLE,), names, issues))
+    for one in trial.contacts:
+        _add(made, person(made, one, (CENTRAL,), names, issues))
     return made
 
 
+def _responsible(made: Parties, responsible: Person | None) -> Person | None:
+    """Who is responsible, unless that is the sponsor, who stands first and is marked."""
+    if responsible is None or responsible.role != "SPONSOR" or responsible.name:
+        return responsible
+    for entry in made.associated[:1]:
+        if entry["role"]["text"] == words("LEAD_SPONSOR"):
+            entry.setdefault("classifier", []).append({"text": RESPONSIBLE})
+            return None
+    return responsible
+
+
 def _same(one: Person, other: Person) -> bool:
-    return one.role == other.role and one.name.casefold() == other.name.casefold()
+    return (one.role, one.name, one.affiliation) == (other.role, other.name, other.affiliation)
+
+
+def _add(made: Parties, entry: Resource) -> None:
+    if entry not in made.associated:
+        made.associated.append(entry)
 
 
 def _keep(made: Parties, resource: Resource) -> Resource:
@@ -75,17 +103,34 @@ def _associate(
     path: str,
     issues: list[Issue],
 ) -> None:
-    part = coded("research-study-party-role", PARTY_ROLE, Value(role, f"{path}.role"), issues)
-    part["text"] = words(role)
-    entry: Resource = {"role": part}
+    _add(made, _entry(role, name, resource, [classifier] if classifier else [], path, issues))
+
+
+def _entry(
+    role: str, name: str | None, resource: Resource | None, classifiers: list[Resource], path: str, issues: list[Issue]
+) -> Resource:
+    if role not in PARTY_ROLE:
+        issues.append(unknown(Value(role, f"{path}.role")))
+    entry: Resource = {"role": _concept(role)}
     if name:
         entry["name"] = name
-    if classifier:
-        entry["classifier"] = [classifier]
+    if classifiers:
+        entry["classifier"] = classifiers
     if resource:
         entry["party"] = link(resource, name)
-    if entry not in made.associated:
-        made.associated.append(entry)
+    return entry
+
+
+def _concept(role: str) -> Resource:
+    """The role in the registry's words, which are its own for each."""
+    return coded("research-study-party-role", PARTY_ROLE, Value(role), []) | {"text": words(role)}
+
+
+def person(made: Parties, one: Person, parts: tuple[str, ...], names: Naming, issues: list[Issue]) -> Resource:
+    """Somebody's entry in ResearchStudy.associatedParty, with what else they are besides their role."""
+    known = one.name or one.affiliation or one.phone or one.email
+    role = _person(made, one, names) if known else None
+    return _entry(one.role, one.name or None, role, [{"text": part} for part in parts], one.path, issues)
 
 
 def organization(name: str) -> Resource:
@@ -115,23 +160,35 @@ def practitioner(name: str, where: str) -> Resource:
 def _person(made: Parties, person: Person, names: Naming) -> Resource:
     """The role of a person in the study; it holds what may be said of them there and not elsewhere."""
     kind = words(person.role)
-    said = "|".join((person.name, person.affiliation or "", person.email or person.phone or ""))
-    id_ = f"{names.stem}-{slug(kind)}-{digest(said)}"
+    told: tuple[str | None, ...] = (person.name, person.affiliation, person.email or person.phone)
+    id_ = f"{names.stem}-{slug(kind)}-{digest('|'.join(each or '' for each in told))}"
+    role = _role(made, person, kind, id_, names)
+    known = made.resources.get(f"PractitionerRole/{id_}")
+    if known is not None and known != role:
+        told = (*told, person.phone, person.extension, person.title)
+        id_ = f"{names.stem}-{slug(kind)}-{digest('|'.join(each or '' for each in told))}"
+        role = _role(made, person, kind, id_, names)
+    return _keep(made, role)
+
+
+def _role(made: Parties, person: Person, kind: str, id_: str, names: Naming) -> Resource:
     role: Resource = {
         "resourceType": "PractitionerRole",
         "id": id_,
         "identifier": [identifier("PractitionerRole", id_)],
     }
-    if person.name:
+    # A name with a title, and of nobody knows whom, is no person.
+    if person.name and person.role != "RESPONSIBLE_PARTY":
         known = practitioner(person.name, person.affiliation or names.stem)
         role["practitioner"] = link(_keep(made, known), person.name)
     if person.affiliation:
         role["organization"] = link(_keep(made, organization(person.affiliation)), person.affiliation)
-    role["code"] = [{"text": person.title or kind}]
+    role["code"] = [{"text": person.title} if person.title else _concept(person.role)]
     telecom = []
     if person.phone:
-        phone = f"{person.phone} ext. {person.extension}" if person.extension else person.phone
-        telecom.append({"system": "phone", "value": phone})
+        telecom.append(_phone(person.phone, person.extension))
+    elif person.extension:
+        telecom.append(_phone("", person.extension))
     if person.email:
         telecom.append({"system": "email", "value": person.email})
     if telecom:
@@ -144,4 +201,11 @@ def _person(made: Parties, person: Person, names: Naming) -> Resource:
             ("Contact", [one["value"] for one in telecom]),
         ],
     )
-    return _keep(made, role)
+    return role
+
+
+def _phone(number: str, more: str | None) -> Resource:
+    if not more:
+        return {"system": "phone", "value": number}
+    extension = {"url": PHONE_EXTENSION, "valueString": more}
+    return {"extension": [extension], "system": "phone", "value": f"{number} ext. {more}".strip()}

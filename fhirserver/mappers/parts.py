@@ -53,7 +53,10 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody to ask or answerable; `role` is CONTACT, PRINCIPAL_INVESTIGATOR, STUDY_CHAIR, …"""
+    """Somebody to ask or answerable; `role` is CONTACT, PRINCIPAL_INVESTIGATOR, STUDY_CHAIR, …
+
+    Of who is responsible it may be SPONSOR, without a name, or RESPONSIBLE_PARTY where the record does not say.
+    """
 
     name: str
     role: str
@@ -184,7 +187,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place where the study runs."""
+    """A place where the study runs; `status` and `contacts` are its own, beside the study's."""
 
     facility: str | None = None
     city: str | None = None
@@ -193,12 +196,17 @@ class Site:
     country: str | None = None
     latitude: Decimal | int | None = None
     longitude: Decimal | int | None = None
+    status: Text | None = None
+    contacts: tuple[Person, ...] = ()
     path: str = _path()
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A publication, link or document about the study; `kind` is a FHIR related-artifact-type."""
+    """A publication, link or document about the study; `kind` is a FHIR related-artifact-type.
+
+    `registered` is the registry's number of a study that it is the record of.
+    """
 
     kind: str
     text: str | None = None
@@ -206,13 +214,14 @@ class Artifact:
     url: str | None = None
     classifier: str | None = None
     date: str | None = None
+    registered: str | None = None
     path: str = _path()
 
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """A term of the Medical Subject Headings."""
+    """A term of the Medical Subject Headings; `id` is None where the record gives its words alone."""
 
-    id: str
+    id: str | None
     term: str
     path: str = _path()

@@ -11,6 +11,7 @@ from fhirserver.errors import Issue
 from fhirserver.mappers import study_design, study_progress
 from fhirserver.mappers.activity_definition import label
 from fhirserver.mappers.codes import ARM_TYPE, MESH, OUTCOME, coded, concept
+from fhirserver.mappers.evidence_variable import TIME_FRAME, exposure
 from fhirserver.mappers.identity import CLINICAL_TRIALS_GOV, identifier, link, reference
 from fhirserver.mappers.naming import Naming
 from fhirserver.mappers.objectives import objectives
@@ -19,8 +20,6 @@ from fhirserver.mappers.study_text import text
 from fhirserver.mappers.trial import Trial
 
 Resource = dict[str, Any]
-
-TIME_FRAME = "Time frame: "
 
 
 def research_study(
@@ -45,7 +44,10 @@ def research_study(
         ("studyDesign", study_design.study_design(trial, issues)),
         (
             "focus",
-            [{"concept": {"text": label(one)}} for one in trial.interventions]
+            [
+                {"concept": {"text": label(one)}, "reference": exposure(names, position, label(one))}
+                for position, one in enumerate(trial.interventions)
+            ]
             + [{"concept": _mesh(term)} for term in trial.intervention_terms],
         ),
         (
@@ -65,7 +67,7 @@ def research_study(
         ("recruitment", _recruitment(trial, names)),
         ("comparisonGroup", _groups(trial, names, issues)),
         ("objective", objectives(trial)),
-        ("outcomeMeasure", [_outcome(one) for one in trial.outcomes]),
+        ("outcomeMeasure", [_outcome(one, names, position) for position, one in enumerate(trial.outcomes)]),
     ]
     return {name: value for name, value in elements if value not in (None, [], {})}
 
@@ -118,8 +120,9 @@ def _mesh(term: Mesh) -> Resource:
 
 def _artifacts(trial: Trial) -> list[Artifact]:
     number = trial.registry_id
-    page = f"https://clinicaltrials.gov/study/{number}"
-    own = [Artifact("documentation", label="Registry record", url=page)] if number else []
+    page = f"https://clinicaltrials.gov/study/{number}" if number else None
+    said = trial.record_facts[0].value if trial.record_facts else None
+    own = [Artifact("documentation", label="Registry record", url=page, classifier=said)] if number or said else []
     return [*own, *trial.artifacts]
 
 
@@ -133,11 +136,15 @@ def _artifact(one: Artifact, issues: list[Issue]) -> Resource:
         found["citation"] = one.text
     if one.url and any(letter.isspace() for letter in one.url):
         issues.append(Issue("warning", "value", f"'{one.url}' is no URL; it is kept as text.", (one.path,)))
-        found.setdefault("display", one.url)
+        # A data set's citation is its comment.
+        found["citation" if "citation" not in found and one.kind != "supported-with" else "label"] = one.url
     elif one.url:
         found["document"] = {"url": one.url}
         if one.date:
             found["document"]["creation"] = one.date
+    if one.registered:
+        number = {"system": CLINICAL_TRIALS_GOV, "value": one.registered}
+        found["resourceReference"] = {"type": "ResearchStudy", "identifier": number, "display": one.registered}
     return found
 
 
@@ -159,12 +166,16 @@ def _groups(trial: Trial, names: Naming, issues: list[Issue]) -> list[Resource]:
             group["type"] = coded("research-study-arm-type", ARM_TYPE, Value(arm.type, f"{arm.path}.type"), issues)
         if arm.description:
             group["description"] = arm.description
+        if arm.interventions:
+            group["intendedExposure"] = [
+                exposure(names, one, label(trial.interventions[one])) for one in arm.interventions
+            ]
         group["observedGroup"] = reference("Group", names.arm(position))
         found.append(group)
     return found
 
 
-def _outcome(one: Outcome) -> Resource:
+def _outcome(one: Outcome, names: Naming, position: int) -> Resource:
     code, display = OUTCOME[one.kind]
     found: Resource = {
         "name": one.measure,
@@ -174,4 +185,5 @@ def _outcome(one: Outcome) -> Resource:
     parts = [one.description, TIME_FRAME + one.time_frame if one.time_frame else None]
     if said := "\n\n".join(part for part in parts if part):
         found["description"] = said
+    found["reference"] = reference("EvidenceVariable", names.outcome(position))
     return found

@@ -11,16 +11,10 @@ from fhirserver.errors import Issue
 from fhirserver.mappers import codes
 from fhirserver.mappers.codes import FHIR, coded, concept, words
 from fhirserver.mappers.parts import Text
+from fhirserver.mappers.study_facts import DURATION, FLAGS, REGISTRY, SHARED, SHARING, SPECIMENS, UNTYPED
 from fhirserver.mappers.trial import Trial
 
 Resource = dict[str, Any]
-
-_SPECIMENS = {
-    "NONE_RETAINED": "Biospecimens: none retained",
-    "SAMPLES_WITH_DNA": "Biospecimens: samples with DNA",
-    "SAMPLES_WITHOUT_DNA": "Biospecimens: samples without DNA",
-}
-_SHARING = {"YES": "yes", "NO": "no", "UNDECIDED": "undecided"}
 
 
 def phase(trial: Trial, issues: list[Issue]) -> Resource | None:
@@ -54,8 +48,7 @@ def study_design(trial: Trial, issues: list[Issue]) -> list[Resource]:
             found.append(coded("study-design", table, value, issues))
 
     add(design.study_type, codes.STUDY_TYPE)
-    if design.allocation and design.allocation.value != "NA":
-        add(design.allocation, codes.ALLOCATION)
+    add(design.allocation, codes.ALLOCATION)
     add(design.model, codes.MODEL)
     add(design.observational_model, codes.OBSERVATIONAL_MODEL)
     add(design.time_perspective, codes.TIME_PERSPECTIVE)
@@ -68,10 +61,9 @@ def study_design(trial: Trial, issues: list[Issue]) -> list[Resource]:
 def classifiers(trial: Trial) -> list[Resource]:
     """What else sets the study apart: oversight, registry of patients, specimens, data sharing."""
     found: list[Resource] = []
-    # The words for 'no' must not be found by a search for the words of 'yes'.
-    for flag, code, display, absent in (
-        (trial.fda_drug, "fda-regulated-drug", "FDA regulated drug", "No drug under FDA regulation"),
-        (trial.fda_device, "fda-regulated-device", "FDA regulated device", "No device under FDA regulation"),
+    for flag, code, (display, absent) in (
+        (trial.fda_drug, "fda-regulated-drug", FLAGS["isFdaRegulatedDrug"]),
+        (trial.fda_device, "fda-regulated-device", FLAGS["isFdaRegulatedDevice"]),
     ):
         if flag and flag.value:
             coding = {"system": FHIR + "research-study-classifiers", "code": code, "display": display}
@@ -80,15 +72,16 @@ def classifiers(trial: Trial) -> list[Resource]:
             found.append({"text": absent})
     found += [{"text": one.value} for one in trial.oversight]
     design = trial.design
-    if design.patient_registry and design.patient_registry.value:
-        found.append({"text": "Patient registry"})
+    found += [{"text": one.value} for one in trial.facts]
+    if design.patient_registry:
+        found.append({"text": REGISTRY[0 if design.patient_registry.value else 1]})
     if design.target_duration:
-        found.append({"text": f"Target follow-up duration: {design.target_duration.value}"})
+        found.append({"text": f"{DURATION}: {design.target_duration.value}"})
     if design.specimens:
-        found.append({"text": _SPECIMENS.get(design.specimens.value, words(design.specimens.value))})
+        found.append({"text": SPECIMENS.get(design.specimens.value, words(design.specimens.value))})
     if trial.data_sharing:
-        shared = _SHARING.get(trial.data_sharing.value, words(trial.data_sharing.value))
-        found.append({"text": f"Plan to share individual participant data: {shared}"})
+        shared = SHARING.get(trial.data_sharing.value, words(trial.data_sharing.value))
+        found.append({"text": f"{SHARED}: {shared}"})
     return found
 
 
@@ -104,6 +97,9 @@ def notes(trial: Trial) -> list[Resource]:
         )
         if text
     ]
-    return [{"text": f"{name}: {text}"} for name, text in described] + [
-        {"text": one.value} for one in trial.data_sharing_notes
+    untyped = trial.enrolment is not None and trial.enrolment.actual is None
+    return [
+        *({"text": f"{name}: {text}"} for name, text in described),
+        *({"text": one.value} for one in trial.data_sharing_notes),
+        *([{"text": UNTYPED}] if untyped else []),
     ]

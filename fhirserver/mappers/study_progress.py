@@ -27,7 +27,7 @@ def period(trial: Trial, issues: list[Issue]) -> Resource:
             Issue(
                 "warning",
                 "business-rule",
-                f"The study would end ({end.date}) before it starts ({start.date}); the end was left out.",
+                f"The study would end ({end.date}) before it starts ({start.date}); the period has no end.",
                 (end.path,),
             )
         )
@@ -61,8 +61,9 @@ def progress(trial: Trial, issues: list[Issue]) -> list[Resource]:
     else:
         if start:
             found.append(_overall(_period(start, None), start.actual))
-        if end:
-            found.append(_overall(_period(None, end), end.actual))
+        # Also one that cannot end the period: a date of its own contradicts nothing.
+        if trial.completion:
+            found.append(_overall(_period(None, trial.completion), trial.completion.actual))
     return found
 
 

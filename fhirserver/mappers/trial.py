@@ -54,6 +54,10 @@ class Trial:
     fda_drug: Value[bool] | None = None
     fda_device: Value[bool] | None = None
     oversight: tuple[Text, ...] = ()
+    facts: tuple[Text, ...] = ()
+    """What else is said of the study, in the words of study_facts."""
+    record_facts: tuple[Text, ...] = ()
+    """What is said of the record itself."""
     summary: Text | None = None
     description: Text | None = None
     conditions: tuple[Text, ...] = ()

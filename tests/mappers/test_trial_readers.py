@@ -86,7 +86,7 @@ def test_the_seed_and_the_real_page_agree_on_the_facts(seed, page_bytes):
 
 
 def test_what_has_no_place_is_reported_by_path_and_counted(made_up_record):
-    sites = [{"facility": "A", "status": "RECRUITING"}, {"facility": "B", "status": "SUSPENDED"}]
+    sites = [{"facility": "A", "hue": "RED"}, {"facility": "B", "hue": "BLUE"}]
     made_up_record["protocolSection"]["contactsLocationsModule"]["locations"] = sites
     made_up_record["resultsSection"] = {"anything": [1]}
     issues = {issue.expression[0]: issue for issue in read(as_bytes(made_up_record)).issues}

@@ -58,6 +58,7 @@ def arms(protocol: Node) -> Arms:
     module = protocol.child("armsInterventionsModule")
     interventions: list[Intervention] = []
     positions: dict[str, list[int]] = {}
+    given: dict[str, list[int]] = {}
     for node in module.children("interventions"):
         name = node.line("name")
         kind = node.line("type")
@@ -76,19 +77,21 @@ def arms(protocol: Node) -> Arms:
         )
         positions.setdefault(key(f"{kind}:{name}"), []).append(position)
         for arm in labels:
-            positions.setdefault("arm " + key(arm.value), []).append(position)
+            given.setdefault(key(arm.value), []).append(position)
     found = []
     for node in module.children("armGroups"):
         label = node.line("label")
         named = node.lines("interventionNames")
         if not label:
             continue
-        of = set(positions.get("arm " + key(label), ()))
+        linked = given.get(key(label), [])
+        of: dict[int, None] = {}
         for name_of in named:
-            of.update(positions.get(key(name_of.value), ()))
-        found.append(
-            Arm(label, node.line("type"), _text(node, "description"), tuple(sorted(of)), node.path),
-        )
+            meant = positions.get(key(name_of.value), ())
+            # Of several interventions of one name, those that name the arm are meant.
+            of |= dict.fromkeys([one for one in meant if one in linked] or meant)
+        of |= dict.fromkeys(linked)
+        found.append(Arm(label, node.line("type"), _text(node, "description"), tuple(of), node.path))
     return Arms(tuple(found), tuple(interventions))
 
 

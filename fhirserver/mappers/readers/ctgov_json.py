@@ -10,9 +10,10 @@ from typing import Any
 
 from fhirserver.errors import Issue
 from fhirserver.mappers.parts import Eligibility, Event, Identifier, Moment, Value
-from fhirserver.mappers.readers import ctgov_design, ctgov_parties, ctgov_references
+from fhirserver.mappers.readers import ctgov_design, ctgov_facts, ctgov_parties, ctgov_references
 from fhirserver.mappers.readers.ages import age
 from fhirserver.mappers.readers.node import Node
+from fhirserver.mappers.study_facts import FLAGS
 from fhirserver.mappers.trial import Trial
 
 FORMAT = "ctgov-v2"
@@ -60,9 +61,6 @@ def read(record: dict[str, Any]) -> tuple[Trial, list[Issue]]:
     identifiers = _identifiers(names, issues)
     oversight = protocol.child("oversightModule")
     sharing = ctgov_references.sharing(protocol)
-    access = status.child("expandedAccessInfo")
-    if (offered := access.flag("hasExpandedAccess")) and not offered.value:
-        access.skip("nctId", "statusForNctId")
     trial = Trial(
         identifiers=identifiers,
         title=names.title("briefTitle"),
@@ -86,6 +84,8 @@ def read(record: dict[str, Any]) -> tuple[Trial, list[Issue]]:
         fda_drug=oversight.flag("isFdaRegulatedDrug"),
         fda_device=oversight.flag("isFdaRegulatedDevice"),
         oversight=_oversight(oversight),
+        facts=ctgov_facts.facts(protocol),
+        record_facts=ctgov_facts.record_facts(protocol),
         summary=description.text("briefSummary"),
         description=description.text("detailedDescription"),
         conditions=topics.lines("conditions"),
@@ -141,18 +141,11 @@ def _events(status: Node) -> tuple[Event, ...]:
 
 
 def _oversight(module: Node) -> tuple[Value[str], ...]:
-    sentences = {
-        "oversightHasDmc": ("Has a data monitoring committee", "Has no data monitoring committee"),
-        "isUnapprovedDevice": ("Studies an unapproved device", None),
-        "isUsExport": ("Product is exported from the USA", "Product is not exported from the USA"),
-        "isPpsd": ("Pediatric postmarket surveillance of a device", None),
-    }
     found = []
-    for name, (yes, no) in sentences.items():
-        flag = module.flag(name)
-        sentence = (yes if flag.value else no) if flag else None
-        if sentence:
-            found.append(Value(sentence, module.at(name)))
+    for name, (yes, no) in FLAGS.items():
+        # Drugs and devices under regulation have codes.
+        if name not in ("isFdaRegulatedDrug", "isFdaRegulatedDevice") and (flag := module.flag(name)):
+            found.append(Value(yes if flag.value else no, module.at(name)))
     return tuple(found)
 
 

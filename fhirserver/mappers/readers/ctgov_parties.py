@@ -60,18 +60,22 @@ def _person(node: Node) -> Person | None:
         email=node.line("email"),
         path=node.path,
     )
-    return person if name or person.phone or person.email else None
+    return None if node.empty else person
 
 
 def _responsible(node: Node) -> Person | None:
-    # The old form (oldNameTitle, oldOrganization) does not say who is meant by it, and is reported.
     kind = node.line("type")
-    name = node.line("investigatorFullName")
-    affiliation = node.line("investigatorAffiliation")
-    title = node.line("investigatorTitle")
-    if not name or kind not in ("PRINCIPAL_INVESTIGATOR", "SPONSOR_INVESTIGATOR"):
-        return None
-    return Person(name, kind, affiliation, title, path=node.path)
+    if kind is None:
+        # The old form does not say what they are who are meant by it.
+        name, at = node.line("oldNameTitle"), node.line("oldOrganization")
+        return Person(name or "", "RESPONSIBLE_PARTY", at, path=node.path) if name or at else None
+    return Person(
+        node.line("investigatorFullName") or "",
+        kind,
+        node.line("investigatorAffiliation"),
+        node.line("investigatorTitle"),
+        path=node.path,
+    )
 
 
 def _site(node: Node) -> Site:
@@ -84,5 +88,7 @@ def _site(node: Node) -> Site:
         country=node.line("country"),
         latitude=point.number("lat"),
         longitude=point.number("lon"),
+        status=node.title("status"),
+        contacts=tuple(person for each in node.children("contacts") if (person := _person(each))),
         path=node.path,
     )

@@ -5,8 +5,10 @@ https://clinicaltrials.gov/data-api/about-api/study-data-structure#ReferencesMod
 
 from __future__ import annotations
 
+from fhirserver.mappers.codes import words
 from fhirserver.mappers.parts import Artifact, Identifier, Text, Value
 from fhirserver.mappers.readers.node import Node
+from fhirserver.mappers.study_facts import ACCESS_RECORD, IDENTIFIER_LINK, RETRACTION, SEE_ALSO
 
 _DOCUMENTS = "https://cdn.clinicaltrials.gov/large-docs"
 
@@ -14,9 +16,21 @@ _DOCUMENTS = "https://cdn.clinicaltrials.gov/large-docs"
 def artifacts(root: Node, protocol: Node, identifiers: tuple[Identifier, ...]) -> tuple[Artifact, ...]:
     """What to read about the study."""
     module = protocol.child("referencesModule")
-    found = [*_publications(module), *_links(module), *_data_sets(module), *_documents(root, identifiers)]
+    found = [
+        *expanded_access(protocol),
+        *_publications(module),
+        *_links(module),
+        *_data_sets(module),
+        *_documents(root, identifiers),
+    ]
     found += [
-        Artifact("documentation", label=identifier.value, url=identifier.link, path=identifier.path)
+        Artifact(
+            "documentation",
+            label=identifier.value,
+            url=identifier.link,
+            classifier=IDENTIFIER_LINK,
+            path=identifier.path,
+        )
         for identifier in identifiers
         if identifier.link
     ]
@@ -27,16 +41,44 @@ def _publications(module: Node) -> list[Artifact]:
     found = []
     for node in module.children("references"):
         pmid = node.line("pmid")
-        url = f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/" if pmid and pmid.isdigit() else None
+        url = _pubmed(pmid)
         text, kind = node.line("citation"), node.line("type")
         if text or url:
-            found.append(Artifact("cites", text=text, url=url, classifier=kind, path=node.path))
+            found.append(
+                Artifact("cites", text=text, label=None if url else pmid, url=url, classifier=kind, path=node.path)
+            )
+            found += _retractions(node)
     return found
+
+
+def _retractions(node: Node) -> list[Artifact]:
+    """Each follows the publication that it takes back."""
+    found = []
+    for each in node.children("retractions"):
+        pmid, source = each.line("pmid"), each.line("source")
+        url = _pubmed(pmid)
+        if url or source:
+            found.append(Artifact("retracted-by", label=source, url=url, classifier=RETRACTION, path=each.path))
+    return found
+
+
+def _pubmed(pmid: str | None) -> str | None:
+    return f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/" if pmid and pmid.isdigit() else None
+
+
+def expanded_access(protocol: Node) -> list[Artifact]:
+    """The record under which the product is to be had outside the study."""
+    info = protocol.child("statusModule").child("expandedAccessInfo")
+    number, status = info.line("nctId"), info.line("statusForNctId")
+    if not number:
+        return []
+    label = words(status) if status else None
+    return [Artifact("documentation", label=label, classifier=ACCESS_RECORD, registered=number, path=info.path)]
 
 
 def _links(module: Node) -> list[Artifact]:
     return [
-        Artifact("documentation", label=node.line("label"), url=url, path=node.path)
+        Artifact("documentation", label=node.line("label"), url=url, classifier=SEE_ALSO, path=node.path)
         for node in module.children("seeAlsoLinks")
         if (url := node.line("url"))
     ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
 from fhirserver.errors import BadRequest, Issue
 from fhirserver.fhirjson import interval
 from fhirserver.mappers.parts import Moment, Text, Value
-from fhirserver.mappers.readers.plain import one_line, plain
+from fhirserver.mappers.readers.plain import one_line, plain, visible
+
+_WHOLE = 2**31
 
 
 class Node:
@@ -40,6 +43,11 @@ class Node:
         self._issues.append(
             Issue("warning", "value", f"Expected {what}, found {found}; the value was left out.", (self.at(name),))
         )
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no members, or is not there."""
+        return not self._data
 
     def at(self, name: str) -> str:
         """The path of a member."""
@@ -91,6 +99,32 @@ class Node:
         value = self.line(name)
         return Value(value, self.at(name)) if value else None
 
+    def prose(self, name: str) -> str | None:
+        """Prose without its path."""
+        return plain(self._take(name, str, "text") or "") or None
+
+    def said(self, name: str) -> str | None:
+        """What is no markdown, word for word: a backslash is one."""
+        return visible(self._take(name, str, "text") or "") or None
+
+    def rows(self, name: str, columns: Mapping[str, type], prose: Collection[str] = ()) -> list[list[Any]]:
+        """A list of small objects, of which there may be thousands: the members named by `columns`, text or numbers."""
+        found = []
+        for position, item in enumerate(self._take(name, list, "a list") or ()):
+            if not isinstance(item, dict):
+                self._odd(f"{name}[{position}]", "an object", item)
+            elif item.keys() <= columns.keys() and all(_fits(item[key], columns[key]) for key in item):
+                found.append([_cell(key, item.get(key), prose) for key in columns])
+            else:
+                node = self._node(item, f"{self.at(name)}[{position}]")
+                found.append([node._column(key, kind, prose) for key, kind in columns.items()])
+        return found
+
+    def _column(self, name: str, kind: type, prose: Collection[str]) -> Any:
+        if kind is int:
+            return self.count(name)
+        return self.prose(name) if name in prose else self.said(name)
+
     def flag(self, name: str) -> Value[bool] | None:
         """True or false."""
         value = self._take(name, bool, "true or false")
@@ -99,7 +133,7 @@ class Node:
     def count(self, name: str) -> int | None:
         """A whole number from 0 up."""
         value = self._take(name, int, "a whole number")
-        if value is not None and not 0 <= value < 2**31:
+        if value is not None and not 0 <= value < _WHOLE:
             self._odd(name, "a whole number from 0 up", value)
             return None
         return value if value is None else int(value)
@@ -129,6 +163,13 @@ class Node:
         kind = struct.line("type")
         return Moment(date, {"ACTUAL": True, "ESTIMATED": False}.get(kind or ""), struct.at("date")) if date else None
 
+    def same(self, name: str, other: str) -> Text | None:
+        """The path of a member that says the very same as another, which then need not be read."""
+        if name not in self._data or self._data[name] != self._data.get(other):
+            return None
+        self._taken.add(name)
+        return Value(name, self.at(name))
+
     def skip(self, *names: str) -> None:
         """Marks members as said elsewhere in the record."""
         self._taken.update(names)
@@ -157,3 +198,13 @@ class Node:
             )
             for pattern, count in sorted(places.items())
         ]
+
+
+def _fits(value: Any, kind: type) -> bool:
+    return type(value) is kind and (kind is not int or 0 <= value < _WHOLE)
+
+
+def _cell(name: str, value: Any, prose: Collection[str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    return (plain(value) if name in prose else visible(value)) or None
