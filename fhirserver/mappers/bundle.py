@@ -16,13 +16,14 @@ from fhirserver.fhirjson import instant, now
 from fhirserver.mappers import group
 from fhirserver.mappers.activity_definition import activities
 from fhirserver.mappers.evidence_variable import exposures, outcomes
-from fhirserver.mappers.identity import full_url
+from fhirserver.mappers.identity import full_url, link
 from fhirserver.mappers.location import placed
 from fhirserver.mappers.naming import naming
 from fhirserver.mappers.parties import parties
 from fhirserver.mappers.plan_definition import protocol
 from fhirserver.mappers.provenance import provenance
 from fhirserver.mappers.research_study import research_study
+from fhirserver.mappers.results.resources import posted
 from fhirserver.mappers.site_study import site_studies
 from fhirserver.mappers.trial import Reading
 
@@ -42,6 +43,9 @@ def transaction(reading: Reading, release: str = "R5", at: str | None = None) ->
     sites = placed(trial.sites)
     parts = site_studies(trial, names, sites, people, issues)
     study = research_study(trial, names, people.associated, [place for _, place in sites], issues)
+    results = posted(names.stem, study.get("title", names.stem), trial.results) if trial.results else None
+    if results:
+        study["result"] = [link(results.report)]
     written = [
         study,
         group.eligibility(trial, names, issues),
@@ -52,6 +56,7 @@ def transaction(reading: Reading, release: str = "R5", at: str | None = None) ->
         *people.resources.values(),
         *(place for _, place in sites),
         *parts,
+        *((*results.resources, results.report) if results else ()),
     ]
     rosters = group.rosters(trial, names)
     source = provenance(reading, names, [*written, *rosters], at or instant(now()), SOFTWARE)

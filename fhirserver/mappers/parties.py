@@ -186,9 +186,9 @@ def _role(made: Parties, person: Person, kind: str, id_: str, names: Naming) -> 
     role["code"] = [{"text": person.title} if person.title else _concept(person.role)]
     telecom = []
     if person.phone:
-        telecom.append(_phone(person.phone, person.extension))
+        telecom.append(phone(person.phone, person.extension))
     elif person.extension:
-        telecom.append(_phone("", person.extension))
+        telecom.append(phone("", person.extension))
     if person.email:
         telecom.append({"system": "email", "value": person.email})
     if telecom:
@@ -204,7 +204,8 @@ def _role(made: Parties, person: Person, kind: str, id_: str, names: Naming) -> 
     return role
 
 
-def _phone(number: str, more: str | None) -> Resource:
+def phone(number: str, more: str | None) -> Resource:
+    """A telephone with its extension, which is also in the number that people read."""
     if not more:
         return {"system": "phone", "value": number}
     extension = {"url": PHONE_EXTENSION, "valueString": more}

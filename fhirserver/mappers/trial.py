@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fhirserver.errors import Issue
+from fhirserver.mappers.more_parts import More
 from fhirserver.mappers.parts import (
     Arm,
     Artifact,
@@ -26,6 +27,7 @@ from fhirserver.mappers.parts import (
     Text,
     Value,
 )
+from fhirserver.mappers.results.parts import Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Trial:
     artifacts: tuple[Artifact, ...] = ()
     data_sharing: Text | None = None
     data_sharing_notes: tuple[Text, ...] = ()
+    more: More | None = None
+    results: Results | None = None
 
     @property
     def registry_id(self) -> str | None:

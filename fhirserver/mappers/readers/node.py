@@ -201,7 +201,7 @@ class Node:
 
 
 def _fits(value: Any, kind: type) -> bool:
-    return type(value) is kind and (kind is not int or 0 <= value < _WHOLE)
+    return 0 <= value < _WHOLE if kind is int and type(value) is int else type(value) is kind
 
 
 def _cell(name: str, value: Any, prose: Collection[str]) -> Any:

@@ -14,8 +14,13 @@ _SPACES = re.compile(r"[ \t\u00a0]+")
 
 def plain(text: str) -> str:
     r"""Text as its author wrote it: `10\^6` reads 10^6."""
-    if "\\" in text:
-        text = _ESCAPE.sub(r"\1", text)
+    return visible(_ESCAPE.sub(r"\1", text) if "\\" in text else text)
+
+
+def visible(text: str) -> str:
+    """Text without characters that nobody sees and no resource may hold."""
+    if text.isprintable():
+        return text.strip()
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _INVISIBLE.sub("", text).strip()
