@@ -9,7 +9,7 @@ from typing import Any
 
 from fhirserver.errors import Issue
 from fhirserver.mappers.codes import FHIR, LOINC, NCIT, SNOMED, UCUM, words
-from fhirserver.mappers.eligibility import Criterion, criteria
+from fhirserver.mappers.eligibility import Criterion, all_criteria, whole_text
 from fhirserver.mappers.identity import identifier
 from fhirserver.mappers.naming import Naming
 from fhirserver.mappers.narrative import Row, narrative
@@ -25,7 +25,7 @@ SAMPLING = {"PROBABILITY_SAMPLE": "Probability sample", "NON_PROBABILITY_SAMPLE"
 def eligibility(trial: Trial, names: Naming, issues: list[Issue]) -> Resource:
     """Who may take part: limits coded, criteria word for word, the whole text in the description."""
     facts = trial.eligibility
-    found = criteria(facts.criteria.value) if facts.criteria else ()
+    found = all_criteria(facts)
     title = trial.title.value if trial.title else names.stem
     group: Resource = {
         "resourceType": "Group",
@@ -37,8 +37,8 @@ def eligibility(trial: Trial, names: Naming, issues: list[Issue]) -> Resource:
         "membership": "definitional",
         "name": f"Eligible for {title}",
     }
-    if facts.criteria:
-        group["description"] = facts.criteria.value
+    if text := whole_text(facts):
+        group["description"] = text
     characteristics = [*_limits(facts, issues), *(_criterion(one) for one in found)]
     if characteristics:
         group["characteristic"] = characteristics

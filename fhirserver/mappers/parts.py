@@ -131,7 +131,7 @@ class Outcome:
 class Age:
     """An age limit: `unit` in UCUM (a, mo, wk, d, h, min), `word` as the record has it."""
 
-    value: int
+    value: int | Decimal
     unit: str
     word: str
     path: str = _path()

@@ -6,13 +6,17 @@ https://hl7.org/fhir/R5/valueset-age-units.html
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from fhirserver.errors import Issue
 from fhirserver.mappers.parts import Age, Text
 
 _UNITS = {"year": "a", "month": "mo", "week": "wk", "day": "d", "hour": "h", "minute": "min"}
-_AGE = re.compile(r"(\d{1,6})\s*(year|month|week|day|hour|minute)s?", re.IGNORECASE)
-_NONE = {"n/a", "na", "none", "no limit"}
+_SHORT = {"yr": "year", "y": "year", "mo": "month", "mth": "month", "wk": "week", "hr": "hour", "min": "minute"}
+_AGE = re.compile(
+    rf"(\d{{1,6}}(?:\.\d{{1,6}})?)[\s-]*({'|'.join((*_UNITS, *_SHORT))})\(?s?\)?\.?(?: old| of age)?", re.IGNORECASE
+)
+_NONE = {"n/a", "na", "none", "no limit", "not applicable", "n/a (no limit)"}
 
 
 def age(text: Text | None, issues: list[Issue]) -> Age | None:
@@ -24,4 +28,7 @@ def age(text: Text | None, issues: list[Issue]) -> Age | None:
         issues.append(Issue("warning", "value", f"'{text.value}' is no age; it was left out.", (text.path,)))
         return None
     word = match[2].casefold()
-    return Age(int(match[1]), _UNITS[word], word, text.path)
+    word = _SHORT.get(word, word)
+    number = Decimal(match[1]).normalize()
+    value = int(number) if number == number.to_integral_value() else number
+    return Age(value, _UNITS[word], word, text.path)
