@@ -1,12 +1,14 @@
 # make serve: the server with its samples.   make test: everything that must hold.
 # make values: every value of the official examples is searched for.
 # make bench-search: searches over a million resources.
+# make fidelity: how much of every trial record comes back out of FHIR; make fidelity RECORDS=FOLDER for others.
 # make fuzz: 10,000 requests that no client would send.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RECORDS ?= ../shared/trials
 
-.PHONY: serve test lint unit values fuzz bench bench-search definitions docs clean
+.PHONY: serve test lint unit values fidelity fuzz bench bench-search definitions docs clean
 
 serve: $(VENV)/.serve
 	@exec $(BIN)/fhirserver serve --seed
@@ -24,6 +26,9 @@ unit: $(VENV)/.dev
 
 values: $(VENV)/.dev
 	FHIRSERVER_TEST_VALUES_EVERY=1 $(BIN)/pytest -n 2 tests/web/test_every_value.py
+
+fidelity: $(VENV)/.dev
+	$(BIN)/python -m fidelity $(RECORDS)
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz

@@ -74,10 +74,14 @@ def outcomes(found: Gathered) -> Resource:
     told: Resource = {name: [] for name in _OUTCOMES.values()}
     for one in found.study.get("outcomeMeasure", ()):
         rank = next((code for kind in one.get("type", ()) if (code := code_of(kind, OUTCOME, known=True))), "OTHER")
-        said, _, frame = one.get("description", "").rpartition(TIME_FRAME)
-        if not frame or (said and not said.endswith("\n\n")):
-            said, frame = one.get("description", ""), ""
-        told[_OUTCOMES[rank]].append(
-            {"measure": one.get("name"), "description": markup(said.removesuffix("\n\n")), "timeFrame": frame}
-        )
+        said, frame = _framed(one.get("description", ""))
+        told[_OUTCOMES[rank]].append({"measure": one.get("name"), "description": markup(said), "timeFrame": frame})
     return told
+
+
+def _framed(text: str) -> tuple[str, str | None]:
+    """A description and its last paragraph, the time frame."""
+    said, start, frame = text.rpartition(TIME_FRAME)
+    if start and (not said or said.endswith("\n\n")):
+        return said.removesuffix("\n\n"), frame
+    return text, None

@@ -79,13 +79,20 @@ def official(found: Gathered, entry: Resource) -> Resource:
 def contact(found: Gathered, entry: Resource) -> Resource:
     """One of centralContacts, or of a site's contacts."""
     person = found.get(entry.get("party")) or {}
-    told: Resource = {"name": entry.get("name"), "role": role_of(entry)}
-    for one in (telecom for each in person.get("contact", ()) for telecom in each.get("telecom", ())):
+    ways = (telecom for each in person.get("contact", ()) for telecom in each.get("telecom", ()))
+    return {"name": entry.get("name"), "role": role_of(entry)} | reached(ways)
+
+
+def reached(ways: Iterable[Resource]) -> Resource:
+    """How somebody is reached: telephone with its extension, mail."""
+    told: Resource = {}
+    for one in ways:
         value = one.get("value", "")
         if one.get("system") == "email":
             told["email"] = value
         elif one.get("system") == "phone":
-            more: Resource = next((each for each in one.get("extension", ()) if each.get("url") == PHONE_EXTENSION), {})
+            extensions = one.get("_value", {}).get("extension", ())
+            more: Resource = next((each for each in extensions if each.get("url") == PHONE_EXTENSION), {})
             told["phoneExt"] = more.get("valueString")
             told["phone"] = value.removesuffix(f"ext. {told['phoneExt']}").rstrip() if more else value
     return told

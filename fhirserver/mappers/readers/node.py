@@ -183,6 +183,8 @@ class Node:
             node = todo.pop()
             todo.extend(node._children)
             for name in node._data.keys() - node._taken:
+                if node._data[name] in (None, "", [], {}):
+                    continue
                 path = node.at(name)
                 pattern = "".join(part.partition("]")[2] if i else part for i, part in enumerate(path.split("[")))
                 places[pattern] += 1
