@@ -1,0 +1,331 @@
+"""HL7's cross-version extensions: an element of one release in a resource of the other, and back.
+
+https://hl7.org/fhir/R5/versions.html#extensions. Written: one extension for each item, at the element that holds it,
+its parts as nested extensions named like the elements. Read: also nested parts that have addresses of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from fhirserver import fhirjson
+from fhirserver.errors import FhirError
+from fhirserver.mappers.releases.parts import Node
+from fhirserver.mappers.releases.values import Item, Odd, items, properties
+from fhirserver.resources.registry import Element, Release, Structure, is_primitive, structure
+
+DATATYPE = "http://hl7.org/fhir/StructureDefinition/_datatype"
+"""Names the type of a value that the release lacks and that is therefore written as nested extensions."""
+ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+PREFIX: Mapping[Release, str] = MappingProxyType(
+    {
+        "R5": "http://hl7.org/fhir/5.0/StructureDefinition/extension-",
+        "R4": "http://hl7.org/fhir/4.0/StructureDefinition/extension-",
+    }
+)
+
+Converter = Callable[[Any], Any]
+Convert = Callable[[str], Converter]
+"""The conversion of a data type's values."""
+
+
+def capital(name: str) -> str:
+    """As a type's name stands in a choice: valueString, not valuestring."""
+    return name[0].upper() + name[1:]
+
+
+def value_property(release: Release, type_: str) -> str | None:
+    """The property of an extension that holds a value of this type; None where the release has none."""
+    name = "value" + capital(type_)
+    extension = structure(release, "Extension")
+    return name if extension is not None and name in extension.elements else None
+
+
+def written(source: Release, target: Release, url: str, element: Element, item: Item, convert: Convert) -> Node:
+    """One item of an element of `source`, as an extension in a resource of `target`."""
+    return _written(source, target, url, element.type, item, convert, bool(element.choice))
+
+
+def _written(
+    source: Release, target: Release, url: str, type_: str, item: Item, convert: Convert, many_types: bool
+) -> Node:
+    value, sibling = item
+    name = value_property(target, type_)
+    if is_primitive(source, type_):
+        inner: Node = {}
+        if sibling is not None:
+            inner["_value"] = convert("Element")(sibling)
+        if value is not None:
+            inner["value"] = value
+        if name is not None:
+            return {"url": url} | {("_" if key[0] == "_" else "") + name: inner[key] for key in sorted(inner)[::-1]}
+        nested: Node = {"url": "value"} | {
+            ("_" if key[0] == "_" else "") + "valueString": inner[key] for key in sorted(inner)[::-1]
+        }
+        return {"url": url, "extension": [_tag(type_), nested]}
+    if type_ == "Resource":
+        return {"url": url, "extension": [_tag(type_), {"url": "value", "valueString": _text(value)}]}
+    if name is not None:
+        return {"url": url, name: convert(type_)(value)}
+    return _nested(source, target, url, type_, value, convert, tagged=many_types)
+
+
+def valued(source: Release, target: Release, extension: Node, type_: str, convert: Convert) -> Node:
+    """An extension whose value has a type that `target` lacks, rewritten so that `target` takes it."""
+    name = "value" + capital(type_)
+    rest = {key: value for key, value in extension.items() if key not in (name, "_" + name)}
+    if "extension" in rest:
+        raise Odd
+    primitive = is_primitive(source, type_)
+    found = items(extension, name, primitive)
+    if len(found) != 1 or isinstance(extension.get(name), list):
+        raise Odd
+    value, sibling = found[0]
+    if primitive:
+        made = _written(source, target, "", type_, (value, sibling), convert, many_types=True)
+    else:
+        made = _nested(source, target, "", type_, value, convert, tagged=True)
+        if "id" in made:
+            made["extension"].insert(1, {"url": "id", "valueString": made["id"]})
+    return rest | {"extension": made["extension"]}
+
+
+def _nested(
+    source: Release, target: Release, url: str, type_: str, value: Any, convert: Convert, *, tagged: bool
+) -> Node:
+    found = structure(source, type_)
+    if found is None or not isinstance(value, dict):
+        raise Odd
+    made: Node = {"url": url}
+    inner: list[Node] = [_tag(type_)] if tagged else []
+    own: list[Any] = []
+    for key in value:
+        name = key.removeprefix("_")
+        if key == "id":
+            made["id"] = value[key]
+        elif key == "extension":
+            own = _list(value[key])
+        elif key == "modifierExtension":
+            kept = [convert("Extension")(one) for one in _list(value[key])]
+            inner.append({"url": key, "extension": kept})
+        elif key == name or name not in value:
+            element = found.elements.get(name)
+            if element is None:
+                raise Odd
+            many = isinstance(value.get(name, value.get("_" + name)), list)
+            if many != element.many:
+                raise Odd
+            short = element.choice or name
+            inner += [
+                _written(source, target, short, element.type, item, convert, bool(element.choice))
+                for item in items(value, name, is_primitive(source, element.type))
+            ]
+    inner += [convert("Extension")(one) for one in own]
+    if inner:
+        made["extension"] = inner
+    elif len(made) == 1:
+        raise Odd
+    return made
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise Odd
+    return value
+
+
+def _tag(type_: str) -> Node:
+    return {"url": DATATYPE, "valueString": type_}
+
+
+def _text(value: Any) -> str:
+    return fhirjson.dumps(value).decode()
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read(
+    source: Release, target: Release, extension: Node, element: Element, convert: Convert, path: str
+) -> tuple[str, Item]:
+    """(property, item) of `target` that an extension in a resource of `source` stands for; Odd if for none.
+
+    `element` is any of a choice's; `path` is the element's own ('ResearchStudy.label').
+    """
+    found = structure(target, path.rpartition(".")[0])
+    if found is None:
+        raise Odd
+    return _read(source, target, extension, found, element, convert, path)
+
+
+def _read(
+    source: Release,
+    target: Release,
+    extension: Node,
+    found: Structure,
+    element: Element,
+    convert: Convert,
+    path: str,
+) -> tuple[str, Item]:
+    name, value, sibling = _value(extension)
+    if name is not None:
+        if len(extension) != 1 + (value is not None) + (sibling is not None):
+            raise Odd
+        type_ = _type_of(source, name)
+        if element.choice:
+            chosen = found.elements.get(element.choice + capital(type_))
+            if chosen is None:
+                raise Odd
+            element = chosen
+        if is_primitive(target, element.type):
+            if not is_primitive(source, type_) or (element.type == "integer64") != (type_ == "integer64"):
+                raise Odd
+            return element.name, (value, convert("Element")(sibling) if sibling is not None else None)
+        if element.type != type_ or sibling is not None or not isinstance(value, dict):
+            raise Odd
+        return element.name, (convert(type_)(value), None)
+    if not extension.keys() <= {"url", "id", "extension"}:
+        raise Odd
+    inner = _list(extension.get("extension", []))
+    tag = tagged(extension)
+    if element.choice:
+        chosen = found.elements.get(element.choice + capital(tag)) if tag else None
+        if chosen is None:
+            raise Odd
+        element = chosen
+    if tag is not None:
+        inner = inner[1:]
+        if tag != element.type:
+            raise Odd
+    if is_primitive(target, element.type) or element.type == "Resource":
+        return element.name, _lone(source, target, inner, element.type, convert)
+    made = assembled(source, target, inner, element.type, convert)
+    if "id" in extension:
+        made = {"id": extension["id"]} | made
+    if not made:
+        raise Odd
+    return element.name, (made, None)
+
+
+def tagged(extension: Node) -> str | None:
+    """The type that an extension without a value says it stands for."""
+    inner = extension.get("extension")
+    first = inner[0] if isinstance(inner, list) and inner else None
+    if isinstance(first, dict) and first.get("url") in (DATATYPE, "_datatype") and len(first) == 2:
+        name = first.get("valueString", first.get("valueCode"))
+        return name if isinstance(name, str) else None
+    return None
+
+
+def restored(source: Release, target: Release, extension: Node, convert: Convert) -> Node:
+    """An extension whose value `source` lacks, with that value; Odd where it is not written as such."""
+    type_ = tagged(extension)
+    if type_ is None or value_property(source, type_) is not None or not extension.keys() <= {"url", "id", "extension"}:
+        raise Odd
+    name = value_property(target, type_)
+    if name is None:
+        raise Odd
+    inner = _list(extension["extension"])[1:]
+    rest = {key: value for key, value in extension.items() if key != "extension"}
+    if is_primitive(target, type_):
+        value, sibling = _lone(source, target, inner, type_, convert)
+        return rest | properties(name, [(value, sibling)], many=False)
+    made: Node = {}
+    if inner and inner[0].get("url") == "id" and set(inner[0]) == {"url", "valueString"}:
+        made["id"] = inner[0]["valueString"]
+        inner = inner[1:]
+    made |= assembled(source, target, inner, type_, convert)
+    if not made:
+        raise Odd
+    return rest | {name: made}
+
+
+def assembled(source: Release, target: Release, inner: list[Node], type_: str, convert: Convert) -> Node:
+    """An object of `target` from the nested extensions that stand for its elements."""
+    found = structure(target, type_)
+    if found is None:
+        raise Odd
+    gathered: dict[str, list[Item]] = {}
+    own: list[Any] = []
+    modifiers: list[Any] = []
+    prefix = PREFIX[target] + type_ + "."
+    for one in inner:
+        url = one.get("url")
+        if not isinstance(url, str):
+            raise Odd
+        if url == "modifierExtension":
+            modifiers += [convert("Extension")(each) for each in _list(one.get("extension"))]
+            continue
+        name = url.removeprefix(prefix)
+        element = element_named(found, name)
+        if element is None:
+            if ":" not in url:
+                raise Odd
+            own.append(convert("Extension")(one))
+            continue
+        key, item = _read(source, target, one, found, element, convert, f"{type_}.{name}")
+        gathered.setdefault(key, []).append(item)
+    made: Node = {}
+    for key, each in gathered.items():
+        many = found.elements[key].many
+        if len(each) > 1 and not many:
+            raise Odd
+        made |= properties(key, each, many)
+    if own:
+        made["extension"] = own
+    if modifiers:
+        made["modifierExtension"] = modifiers
+    return made
+
+
+def element_named(found: Structure, name: str) -> Element | None:
+    """The element, or any of the choice, that an extension's address ends in."""
+    name = name.removesuffix("[x]")
+    if name in found.choices:
+        return found.elements[found.choices[name][0]]
+    element = found.elements.get(name)
+    return None if element is None or element.choice else element
+
+
+def _lone(source: Release, target: Release, inner: list[Node], type_: str, convert: Convert) -> Item:
+    if (
+        len(inner) != 1
+        or inner[0].get("url") != "value"
+        or not inner[0].keys() <= {"url", "valueString", "_valueString"}
+    ):
+        raise Odd
+    value, sibling = inner[0].get("valueString"), inner[0].get("_valueString")
+    if type_ == "Resource":
+        if not isinstance(value, str) or sibling is not None:
+            raise Odd
+        try:
+            return fhirjson.loads(value), None
+        except FhirError:
+            raise Odd from None
+    return value, convert("Element")(sibling) if sibling is not None else None
+
+
+def _value(extension: Node) -> tuple[str | None, Any, Any]:
+    """(property, value, sibling) of an extension; of two values none."""
+    names = {key.removeprefix("_") for key in extension if key.startswith(("value", "_value"))}
+    if len(names) != 1:
+        if names:
+            raise Odd
+        return None, None, None
+    name = names.pop()
+    value, sibling = extension.get(name), extension.get("_" + name)
+    if isinstance(value, list) or (sibling is not None and not (isinstance(sibling, dict) and sibling)):
+        raise Odd
+    if value is None and sibling is None:
+        raise Odd
+    return name, value, sibling
+
+
+def _type_of(release: Release, name: str) -> str:
+    extension = structure(release, "Extension")
+    element = extension.elements.get(name) if extension is not None else None
+    if element is None:
+        raise Odd
+    return element.type

@@ -1,0 +1,75 @@
+"""Data types whose shapes differ between R4 and R5, as far as their tables do not say it.
+
+https://hl7.org/fhir/R5/datatypes.html, https://hl7.org/fhir/R5/metadatatypes.html
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from fhirserver.mappers.releases.parts import Coded, Node, Reshaped, Rules, Walk
+
+_MILLISECONDS = MappingProxyType({"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000})
+
+
+def _period(form: Node, _old: Node, _walk: Walk) -> Node:
+    """R4 counts milliseconds between samples, R5 in any unit of time."""
+    interval, unit = form.get("interval"), form.get("intervalUnit")
+    if not isinstance(interval, int | Decimal) or not isinstance(unit, str) or unit not in _MILLISECONDS:
+        return {}
+    return {"period": interval if unit == "ms" else interval * _MILLISECONDS[unit]}
+
+
+def _interval(form: Node, _old: Node, _walk: Walk) -> Node:
+    return {"interval": form["period"], "intervalUnit": "ms"} if "period" in form else {}
+
+
+def _as_needed_one(form: Node, _old: Node, walk: Walk) -> Node:
+    """R4 says either whether or for what, and for one thing only."""
+    if form.get("asNeededFor"):
+        return {"asNeededCodeableConcept": walk("CodeableConcept", form["asNeededFor"][0])}
+    return _moved(form, "asNeeded", "asNeededBoolean", walk)
+
+
+def _as_needed(form: Node, _old: Node, walk: Walk) -> Node:
+    if "asNeededCodeableConcept" in form:
+        return {"asNeededFor": [walk("CodeableConcept", form["asNeededCodeableConcept"])]}
+    return _moved(form, "asNeededBoolean", "asNeeded", walk)
+
+
+def _moved(form: Node, name: str, other: str, walk: Walk) -> Node:
+    made: dict[str, Any] = {other: form[name]} if name in form else {}
+    return made | ({"_" + other: walk("Element", form["_" + name])} if "_" + name in form else {})
+
+
+_ARTIFACTS = MappingProxyType(
+    {
+        "cites": "citation",
+        "cite-as": "citation",
+        "documents": "documentation",
+        "specification-of": "documentation",
+        "supported-with": "justification",
+        "contains": "composed-of",
+        "replaces": "predecessor",
+        "replaced-with": "successor",
+        "transforms": "derived-from",
+    }
+)
+"""R5's relations that one of R4's eight says as well."""
+
+RULES: Rules = MappingProxyType(
+    {
+        "SampledData": (Reshaped(("interval", "intervalUnit"), ("period",), _period, _interval),),
+        "Dosage": (
+            Reshaped(
+                ("asNeeded", "asNeededFor"),
+                ("asNeededBoolean", "asNeededCodeableConcept"),
+                _as_needed_one,
+                _as_needed,
+            ),
+        ),
+        "RelatedArtifact": (Coded("type", "type", _ARTIFACTS, MappingProxyType({})),),
+    }
+)

@@ -1,0 +1,60 @@
+"""What happens to a group of elements that differ: changed with what is known of their earlier form, and kept exactly.
+
+A form is the properties of those elements in one release. Whatever does not come back from its changed form is kept
+beside it, in cross-version extensions; what an extension says counts only while it still agrees with the elements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fhirserver.mappers.releases.parts import Change, Node, Walk
+from fhirserver.mappers.releases.values import same
+
+Kept = dict[str, Node | None]
+"""Element → its properties in the release that an extension speaks of; None where it had none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A group of elements: names in either release, and the change each way."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    forward: Change
+    backward: Change
+    always: bool
+    """Whether the target needs an element of the group even where the source has none."""
+
+
+def exchanged(exchange: Exchange, mine: Node, kept: Kept, there: Walk, back: Walk) -> tuple[Node, Kept]:
+    """(the form in the target, what of `mine` must be kept in extensions); `kept` is what earlier extensions held."""
+    made = exchange.forward(mine, {}, there)
+    if kept:
+        before = made
+        for name, form in kept.items():
+            before = without(before, name) | (form or {})
+        if same(exchange.backward(before, {}, back), mine):
+            return before, {}
+        changed = exchange.forward(mine, before, there)
+        if same(exchange.backward(changed, {}, back), mine):
+            return changed, {}
+    again = exchange.backward(made, {}, back)
+    if same(again, mine):
+        return made, {}
+    lost: Kept = {}
+    for name in exchange.source:
+        form = of(mine, name)
+        if not same(of(again, name), form):
+            lost[name] = form or None
+    return made, lost
+
+
+def of(node: Node, name: str) -> Node:
+    """The properties of one element."""
+    return {key: node[key] for key in (name, "_" + name) if key in node}
+
+
+def without(node: Node, name: str) -> Node:
+    """All but the properties of one element."""
+    return {key: value for key, value in node.items() if key not in (name, "_" + name)}

@@ -1,0 +1,172 @@
+"""What is to be done with each element of a structure, from the tables of both releases and the declared parts.
+
+https://hl7.org/fhir/R5/diff.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+
+from fhirserver.mappers.releases.bridges import bridge
+from fhirserver.mappers.releases.coding import CODED_TYPES, coded
+from fhirserver.mappers.releases.exchanges import Exchange
+from fhirserver.mappers.releases.listing import listed
+from fhirserver.mappers.releases.parts import Apart, Change, Coded, Part, Renamed, Reshaped
+from fhirserver.mappers.releases.rules import rules
+from fhirserver.resources.registry import Element, Release, Structure, codes, is_primitive, structure
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the elements of `name` in the source release become those of `other` in the target release."""
+
+    name: Structure
+    other: Structure
+    kept: Mapping[str, Element]
+    """Elements that both have; their values may differ inside."""
+    lost: frozenset[str]
+    """Elements that the target lacks."""
+    exchanges: tuple[Exchange, ...]
+    claimed: Mapping[str, int]
+    """Element of the target → the exchange that makes it."""
+    filled: Mapping[str, Element]
+    """Elements that the target demands and the source does not."""
+    dropped: frozenset[str]
+    """Elements that the source demands and the target does not."""
+    recounted: frozenset[str]
+    """Elements that repeat in one release and not in the other."""
+
+
+def plan(source: Release, target: Release, name: str, other: str) -> Plan:
+    """The plan for a structure, by its name in either release."""
+    mine, theirs = structure(source, name), structure(target, other)
+    if mine is None or theirs is None:
+        raise LookupError(f"no structure {name} in {source} or {other} in {target}")
+    exchanges = [
+        made
+        for part in rules(name if source == "R5" else other)
+        if (made := _declared(source, target, mine, theirs, part)) is not None
+    ]
+    out_of = {name for exchange in exchanges for name in exchange.source}
+    into = {name for exchange in exchanges for name in exchange.target}
+    kept: dict[str, Element] = {}
+    lost: set[str] = set()
+    recounted: set[str] = set()
+    apart = {part.name for part in rules(name if source == "R5" else other) if isinstance(part, Apart)}
+    for element in mine.elements.values():
+        if element.name in out_of:
+            continue
+        match = theirs.elements.get(element.name)
+        if match is None or match.name in into or element.name in apart:
+            lost.add(element.name)
+            continue
+        made = _differing(source, target, element, match)
+        if made is not None:
+            exchanges.append(made)
+            into.add(element.name)
+            out_of.add(element.name)
+        elif not _agree(source, target, element, match):
+            lost.add(element.name)
+        elif element.many != match.many:
+            recounted.add(element.name)
+        else:
+            kept[element.name] = element
+    claimed = {name: at for at, exchange in enumerate(exchanges) for name in exchange.target}
+    return Plan(
+        mine,
+        theirs,
+        kept,
+        frozenset(lost),
+        tuple(exchanges),
+        claimed,
+        {element.name: element for element in _only_demanded(theirs, mine, claimed)},
+        frozenset(
+            element.name
+            for element in _only_demanded(mine, theirs, out_of)
+            if element.name not in theirs.elements or element.name in out_of or not theirs.elements[element.name].min
+        ),
+        frozenset(recounted),
+    )
+
+
+def demanded(by: Structure) -> Iterator[Element]:
+    """The mandatory elements of a structure; of a choice the one that says least."""
+    heads: set[str] = set()
+    for element in by.elements.values():
+        if not element.min or element.choice in heads:
+            continue
+        if element.choice:
+            heads.add(element.choice)
+            plain = (by.elements.get(element.choice + type_) for type_ in ("String", "CodeableConcept"))
+            yield next((one for one in plain if one is not None), element)
+        else:
+            yield element
+
+
+def _only_demanded(by: Structure, other: Structure, claimed: Container[str]) -> Iterator[Element]:
+    """Those that `by` demands where `other` may lack them."""
+    heads = {element.choice for element in other.elements.values() if element.choice and element.min}
+    for element in demanded(by):
+        match = other.elements.get(element.name)
+        always = match is not None and match.min and element.name not in claimed
+        if not always and (element.choice not in heads or element.name in claimed):
+            yield element
+
+
+def _declared(source: Release, target: Release, mine: Structure, theirs: Structure, part: Part) -> Exchange | None:
+    down = source == "R5"
+    match part:
+        case Reshaped():
+            if down:
+                return _reshaped(theirs, part.r5, part.r4, part.down, part.up)
+            return _reshaped(theirs, part.r4, part.r5, part.up, part.down)
+        case Renamed():
+            one, two = (part.r5, part.r4) if down else (part.r4, part.r5)
+            a, b = mine.elements[one], theirs.elements[two]
+            there, back = bridge(source, target, a.type, b.type), bridge(target, source, b.type, a.type)
+            if there is None or back is None:
+                raise LookupError(f"{mine.name}.{one} and {theirs.name}.{two} have no bridge")
+            return listed(source, target, a, b, there, back)
+        case Coded():
+            one, two = (part.r5, part.r4) if down else (part.r4, part.r5)
+            maps = (part.down, part.up) if down else (part.up, part.down)
+            return coded(source, target, mine.elements[one], theirs.elements[two], *maps)
+        case Apart():
+            return None
+
+
+def _reshaped(
+    theirs: Structure, mine: tuple[str, ...], made: tuple[str, ...], forward: Change, backward: Change
+) -> Exchange:
+    demanded = any(theirs.elements[name].min for name in made)
+    return Exchange(mine, made, forward, backward, always=demanded)
+
+
+def _differing(source: Release, target: Release, mine: Element, theirs: Element) -> Exchange | None:
+    """The exchange of an element whose type or codes differ; None where they agree or have nothing in common."""
+    if mine.type == theirs.type:
+        if _bound(source, target, mine, theirs):
+            return coded(source, target, mine, theirs, {}, {})
+        return None
+    if _agree(source, target, mine, theirs):
+        return None
+    there, back = bridge(source, target, mine.type, theirs.type), bridge(target, source, theirs.type, mine.type)
+    return None if there is None or back is None else listed(source, target, mine, theirs, there, back)
+
+
+def _agree(source: Release, target: Release, mine: Element, theirs: Element) -> bool:
+    """Whether the values of one are values of the other; where one is stricter, only towards the wider."""
+    if mine.type == theirs.type:
+        return True
+    both = is_primitive(source, mine.type) and is_primitive(target, theirs.type)
+    return both and mine.type in _TEXTS and theirs.type in _TEXTS
+
+
+_TEXTS = frozenset({"string", "markdown"})
+
+
+def _bound(source: Release, target: Release, mine: Element, theirs: Element) -> bool:
+    ours = codes(source, mine.valueset) if mine.valueset else None
+    other = codes(target, theirs.valueset) if theirs.valueset else None
+    return ours != other and (ours is not None or other is not None) and mine.type in CODED_TYPES

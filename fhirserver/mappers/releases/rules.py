@@ -1,0 +1,36 @@
+"""The declared differences of all structures, each type's from its own module.
+
+https://hl7.org/fhir/R5/diff.html
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from fhirserver.mappers.releases.parts import Part, Rules
+
+MODULES = (
+    "datatypes",
+    "activity_definition",
+    "evidence_variable",
+    "group",
+    "plan_definition",
+    "research_study",
+    "research_subject",
+)
+"""Modules that declare RULES."""
+
+
+@cache
+def _all() -> Rules:
+    found: dict[str, tuple[Part, ...]] = {}
+    for name in MODULES:
+        module = import_module(f"fhirserver.mappers.releases.{name}")
+        found |= module.RULES
+    return found
+
+
+def rules(structure: str) -> tuple[Part, ...]:
+    """The differences of a structure, by its R5 name."""
+    return _all().get(structure, ())
