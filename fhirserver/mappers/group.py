@@ -19,6 +19,9 @@ from fhirserver.mappers.trial import Trial
 Resource = dict[str, Any]
 
 _SIDES = {False: ("C25532", "Inclusion Criteria"), True: ("C25370", "Exclusion Criteria")}
+_GENDER = (LOINC, "76691-5", "Gender identity")
+_HEALTHY = (NCIT, "C98737", "Healthy Subject Indicator")
+_NOT_BY_CHANCE = (NCIT, "C127781", "Non-Probability Sampling Method")
 SAMPLING = {"PROBABILITY_SAMPLE": "Probability sample", "NON_PROBABILITY_SAMPLE": "Non-probability sample"}
 
 
@@ -86,18 +89,23 @@ def _limits(facts: Eligibility, issues: list[Issue]) -> list[Resource]:
         issues.append(
             Issue("warning", "code-invalid", f"'{sex}' is no sex known here; it is kept as text.", (facts.sex.path,))
         )
-        found.append(_said("Sex", sex))
+        found.append(_said({"text": "Sex"}, {"text": sex}))
     if facts.gender_based is not None:
-        found.append(_flag("Gender-based eligibility", facts.gender_based))
+        found.append(_flag(_code(*_GENDER, "Gender-based eligibility"), facts.gender_based))
     if facts.gender_description:
-        found.append(_said("Gender eligibility", facts.gender_description.value))
+        found.append(_said(_code(*_GENDER, "Gender eligibility"), {"text": facts.gender_description.value}))
     if facts.healthy_volunteers is not None:
-        found.append(_flag("Accepts healthy volunteers", facts.healthy_volunteers))
+        found.append(_flag(_code(*_HEALTHY, "Accepts healthy volunteers"), facts.healthy_volunteers))
     if facts.population:
-        found.append(_said("Study population", facts.population.value))
+        found.append(_said({"text": "Study population"}, {"text": facts.population.value}))
     if facts.sampling:
-        found.append(_said("Sampling method", SAMPLING.get(facts.sampling.value, words(facts.sampling.value))))
+        found.append(_said({"text": "Sampling method"}, _sampling(facts.sampling.value)))
     return found
+
+
+def _sampling(method: str) -> Resource:
+    text = SAMPLING.get(method, words(method))
+    return _code(*_NOT_BY_CHANCE, text) if method == "NON_PROBABILITY_SAMPLE" else {"text": text}
 
 
 def _ages(low: Age | None, high: Age | None) -> list[Resource]:
@@ -120,12 +128,12 @@ def _code(system: str, code: str, display: str, text: str | None = None) -> Reso
     return {"coding": [{"system": system, "code": code, "display": display}], "text": text or display}
 
 
-def _flag(name: str, flag: Value[bool]) -> Resource:
-    return {"code": {"text": name}, "valueBoolean": flag.value, "exclude": False}
+def _flag(code: Resource, flag: Value[bool]) -> Resource:
+    return {"code": code, "valueBoolean": flag.value, "exclude": False}
 
 
-def _said(name: str, text: str) -> Resource:
-    return {"code": {"text": name}, "valueCodeableConcept": {"text": text}, "exclude": False}
+def _said(code: Resource, value: Resource) -> Resource:
+    return {"code": code, "valueCodeableConcept": value, "exclude": False}
 
 
 def _criterion(one: Criterion) -> Resource:
