@@ -209,4 +209,4 @@ def phone(number: str, more: str | None) -> Resource:
     if not more:
         return {"system": "phone", "value": number}
     extension = {"url": PHONE_EXTENSION, "valueString": more}
-    return {"extension": [extension], "system": "phone", "value": f"{number} ext. {more}".strip()}
+    return {"system": "phone", "value": f"{number} ext. {more}".strip(), "_value": {"extension": [extension]}}

@@ -5,6 +5,8 @@ https://clinicaltrials.gov/data-api/about-api/study-data-structure#SponsorCollab
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fhirserver.fhirjson import Resource
 from fhirserver.mappers.back.gathered import Gathered
 from fhirserver.mappers.back.shape import code_of, text_of, unworded

@@ -22,6 +22,9 @@ ANALYSIS_POPULATION = "Analysis population"
 UNITS_ANALYSED = "Units analysed"
 DENOMINATOR = "Denominator"
 PERCENTAGE = "Percentages"
+PARAMETER = "Parameter"
+DISPERSION = "Dispersion"
+UNIT = "Unit"
 VALUE = "Value as reported"
 SPREAD = "Spread as reported"
 LOWER = "Lower limit as reported"
@@ -30,14 +33,17 @@ UPPER = "Upper limit as reported"
 _CONTINUOUS = {"MEAN", "MEDIAN", "GEOMETRIC_MEAN", "LEAST_SQUARES_MEAN", "GEOMETRIC_LEAST_SQUARES_MEAN", "LOG_MEAN"}
 
 
-def measured(study: Study, id_: str, measure: Measure) -> Resource:
-    """What was measured."""
+def measured(id_: str, measure: Measure, lonely: bool) -> Resource:
+    """What was measured; `lonely` where it was found in no group."""
     notes = labelled(
         (ANALYSIS_POPULATION, measure.population),
         (UNITS_ANALYSED, measure.units_analysed),
         (DENOMINATOR, measure.denominator_units),
         (PERCENTAGE, PERCENTAGES[measure.percent] if measure.percent is not None else None),
     )
+    if lonely:
+        # There is no statistic to say so.
+        notes += labelled((PARAMETER, measure.parameter), (DISPERSION, measure.dispersion), (UNIT, measure.unit))
     found = variable(id_, measure.title, measure.description, measure.time_frame, notes)
     if measure.parameter in _CONTINUOUS:
         found["handling"] = "continuous"
@@ -48,11 +54,10 @@ def found_in(
     study: Study,
     measured_: Resource,
     measure: Measure,
-    groups: Iterable[ReportedGroup],
+    table: list[ReportedGroup],
     common: tuple[Denominator, ...],
 ) -> Iterator[Resource]:
     """What was found, one Evidence a group; `common` are denominators that hold where the measure has none."""
-    table = list(_with_strays(measure, groups))
     of_group: dict[str | None, list[Resource]] = {group.id: [] for group in table}
     kinds = _Kinds(measure)
     sizes = {group.id: counted(measure.denominators or common, group.id) for group in table}
@@ -102,19 +107,16 @@ class _Kinds:
         return found
 
 
-def _with_strays(measure: Measure, groups: Iterable[ReportedGroup]) -> Iterator[ReportedGroup]:
+def table_of(measure: Measure, groups: Iterable[ReportedGroup]) -> list[ReportedGroup]:
     """The groups of the table, then those that only its cells name."""
-    seen: set[str | None] = set()
-    for group in groups:
-        if group.id not in seen:
-            seen.add(group.id)
-            yield group
+    found = {group.id: group for group in groups}
     denominators = [*measure.denominators, *(one for row in measure.classes for one in row.denominators)]
     counts = [count.group for one in denominators for count in one.counts]
     cells = [cell.group for row in measure.classes for one in row.categories for cell in one.measurements]
-    for id_ in dict.fromkeys([*counts, *cells]):
-        if id_ not in seen:
-            yield ReportedGroup(id_)
+    for id_ in (*counts, *cells):
+        if id_ not in found:
+            found[id_] = ReportedGroup(id_)
+    return list(found.values())
 
 
 def _row(

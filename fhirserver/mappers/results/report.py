@@ -19,6 +19,8 @@ from fhirserver.mappers.results.words import KINDS, REPORTING
 Resource = dict[str, Any]
 Found = tuple[Resource, list[Resource]]
 """What was measured, and what was found."""
+Analysed = tuple[Resource, list[Resource], list[Resource]]
+"""What was measured, what was found, and its analyses."""
 
 REPORT = "results"
 LIMITATIONS = "Limitations and caveats"
@@ -30,6 +32,7 @@ FLOW_SECTION = "Participant flow"
 BASELINE_SECTION = "Baseline characteristics"
 OUTCOMES_SECTION = "Outcome measures"
 EVENTS_SECTION = "Adverse events"
+ANALYSES_SECTION = "Statistical analyses"
 AGREEMENT_SECTION = "Agreements on publication"
 
 EMPLOYEE = {
@@ -53,7 +56,7 @@ def report(
     results: Results,
     flow: Found | None,
     baseline: list[Found] | None,
-    outcomes: list[Found],
+    outcomes: list[Analysed],
     events: list[Found] | None,
 ) -> Resource:
     """The EvidenceReport of a study."""
@@ -117,12 +120,14 @@ def _section(title: str | None, focus: Resource | None, of: Found) -> Resource:
     return section
 
 
-def _outcome(measure: Measure, of: Found) -> Resource:
+def _outcome(measure: Measure, of: Analysed) -> Resource:
     kind = KINDS.get(measure.kind or "")
     focus = concept("research-study-objective-type", *kind) if kind else None
     if measure.kind and not kind:
         focus = {"text": measure.kind}
-    section = _section(None, focus, of)
+    section = _section(None, focus, of[:2])
+    if of[2]:
+        section["section"] = [{"title": ANALYSES_SECTION, "entryReference": [link(one) for one in of[2]]}]
     said = [REPORTING.get(measure.reporting, measure.reporting)] if measure.reporting else []
     if measure.expected:
         said.append(f"{EXPECTED}: {measure.expected}")

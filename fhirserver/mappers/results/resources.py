@@ -14,11 +14,11 @@ from fhirserver.mappers.results.analyses import analysis
 from fhirserver.mappers.results.events import events
 from fhirserver.mappers.results.evidence import Study, evidence, labelled, variable, what, whom
 from fhirserver.mappers.results.flow import flow
-from fhirserver.mappers.results.measures import ANALYSIS_POPULATION, UNITS_ANALYSED, found_in, measured
+from fhirserver.mappers.results.measures import ANALYSIS_POPULATION, UNITS_ANALYSED, found_in, measured, table_of
 from fhirserver.mappers.results.names import all_groups, distinct, group_parts, key
 from fhirserver.mappers.results.numbers import odd, quantity
 from fhirserver.mappers.results.parts import Baseline, Denominator, ReportedGroup, Results
-from fhirserver.mappers.results.report import Found, report
+from fhirserver.mappers.results.report import Analysed, Found, report
 from fhirserver.mappers.results.words import statistic_type
 
 Resource = dict[str, Any]
@@ -49,8 +49,10 @@ def posted(stem: str, title: str, results: Results) -> Posted:
     baseline = list(_baseline(study, results.baseline)) if results.baseline else None
     outcomes = list(_outcomes(study, results))
     harms = events(study, results.events) if results.events else None
-    for what_, found in [*([of_flow] if of_flow else []), *(baseline or []), *outcomes, *(harms or [])]:
+    for what_, found in [*([of_flow] if of_flow else []), *(baseline or []), *(harms or [])]:
         resources += [what_, *found]
+    for what_, found, analyses in outcomes:
+        resources += [what_, *found, *analyses]
     return Posted(report(stem, title, results, of_flow, baseline, outcomes, harms), tuple(resources))
 
 
@@ -91,8 +93,9 @@ def _baseline(study: Study, found: Baseline) -> list[Found]:
     )
     tables: list[Found] = [(analysed, _analysed(study, analysed, found))]
     for name, measure in zip(distinct(one.title for one in found.measures), found.measures, strict=True):
-        variable_ = measured(study, study.id(BASELINE, name), measure)
-        tables.append((variable_, list(found_in(study, variable_, measure, found.groups, found.denominators))))
+        table = table_of(measure, found.groups)
+        variable_ = measured(study.id(BASELINE, name), measure, not table)
+        tables.append((variable_, list(found_in(study, variable_, measure, table, found.denominators))))
     return tables
 
 
@@ -127,11 +130,12 @@ def _count(id_: str, denominator: Denominator, value: str | None) -> Resource:
     return found
 
 
-def _outcomes(study: Study, results: Results) -> list[Found]:
-    tables: list[Found] = []
+def _outcomes(study: Study, results: Results) -> list[Analysed]:
+    tables: list[Analysed] = []
     for name, measure in zip(distinct(one.title for one in results.outcomes), results.outcomes, strict=True):
-        variable_ = measured(study, study.id(RESULT, name), measure)
-        found = list(found_in(study, variable_, measure, measure.groups, ()))
-        found += [analysis(study, variable_, measure, number) for number in range(1, len(measure.analyses) + 1)]
-        tables.append((variable_, found))
+        table = table_of(measure, measure.groups)
+        variable_ = measured(study.id(RESULT, name), measure, not table)
+        found = list(found_in(study, variable_, measure, table, ()))
+        analyses = [analysis(study, variable_, measure, number) for number in range(1, len(measure.analyses) + 1)]
+        tables.append((variable_, found, analyses))
     return tables
