@@ -13,7 +13,7 @@ from urllib.parse import quote
 from fhirserver import __version__
 from fhirserver.errors import Issue, NotSupported
 from fhirserver.fhirjson import instant, now
-from fhirserver.mappers import group
+from fhirserver.mappers import group, more
 from fhirserver.mappers.activity_definition import activities
 from fhirserver.mappers.evidence_variable import exposures, outcomes
 from fhirserver.mappers.identity import full_url, link
@@ -58,6 +58,7 @@ def transaction(reading: Reading, release: str = "R5", at: str | None = None) ->
         *parts,
         *((*results.resources, results.report) if results else ()),
     ]
+    more.add(written, trial, names, at or instant(now()), issues)
     rosters = group.rosters(trial, names)
     source = provenance(reading, names, [*written, *rosters], at or instant(now()), SOFTWARE)
     entries = [
@@ -74,7 +75,10 @@ def _once(issues: Iterable[Issue]) -> Iterable[Issue]:
 
 
 def _criteria(resource: Resource) -> str:
-    first = next((one for one in resource["identifier"] if one.get("use") == "official"), resource["identifier"][0])
+    known = resource["identifier"]
+    # Of an ObservationDefinition there is but one.
+    every = known if isinstance(known, list) else [known]
+    first = next((one for one in every if one.get("use") == "official"), every[0])
     return "identifier=" + quote(f"{first['system']}|{first['value']}", safe=":/")
 
 

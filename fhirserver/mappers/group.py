@@ -42,7 +42,7 @@ def eligibility(trial: Trial, names: Naming, issues: list[Issue]) -> Resource:
     }
     if text := whole_text(facts):
         group["description"] = text
-    characteristics = [*_limits(facts, issues), *(_criterion(one) for one in found)]
+    characteristics = [*limits(facts, issues), *(_criterion(one) for one in found)]
     if characteristics:
         group["characteristic"] = characteristics
     return group
@@ -77,7 +77,8 @@ def _roster(id_: str, name: str, purpose: str) -> Resource:
     }
 
 
-def _limits(facts: Eligibility, issues: list[Issue]) -> list[Resource]:
+def limits(facts: Eligibility, issues: list[Issue]) -> list[Resource]:
+    """The coded facts, each a characteristic: age, sex, healthy volunteers, population, sampling."""
     found: list[Resource] = []
     found += _ages(facts.minimum_age, facts.maximum_age)
     sex = facts.sex.value if facts.sex else "ALL"

@@ -83,6 +83,15 @@ def registration(trial: Trial) -> list[Resource]:
     return [_event(event) for event in events]
 
 
+def registered(activity: str, date: str) -> Resource:
+    """A date in the life of the study that HL7 has no code for, as the same extension."""
+    parts = [
+        {"url": "activity", "valueCodeableConcept": {"text": activity}},
+        {"url": "period", "valuePeriod": {"start": date, "end": date}},
+    ]
+    return {"url": REGISTRATION, "extension": parts}
+
+
 def _event(event: Event) -> Resource:
     system = FHIR + "research-study-registration-activity"
     # A step that HL7 has no code for stands in words.

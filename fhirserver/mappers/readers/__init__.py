@@ -9,7 +9,7 @@ import hashlib
 
 from fhirserver.errors import BadRequest, Issue, Malformed
 from fhirserver.fhirjson import loads
-from fhirserver.mappers.readers import ctgov_json, ctgov_xml, markup, registry_page
+from fhirserver.mappers.readers import ctgov_json, ctgov_xml, markup, registry_page, usdm
 from fhirserver.mappers.trial import Reading, Trial
 
 __all__ = ["EXPECTED", "read"]
@@ -57,6 +57,10 @@ def _json(data: bytes, text: str) -> Reading:
     if ctgov_json.recognises(record):
         trial, issues = ctgov_json.read(record)
         return _reading(data, trial, issues, ctgov_json.FORMAT, "application/json")
+    for reader in (usdm,):
+        if reader.recognises(record):
+            trial, issues = reader.read(record)
+            return _reading(data, trial, issues, reader.FORMAT, "application/json")
     if isinstance(record, list) or (isinstance(record, dict) and "studies" in record):
         raise BadRequest("The body is a list of records: send one study at a time.")
     raise BadRequest(f"The record is JSON of a kind that is not read. {EXPECTED}.")
