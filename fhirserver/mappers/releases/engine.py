@@ -137,7 +137,8 @@ class _Structure:
         self._dropped = made.dropped
         self._loud = frozenset(self._steps) | frozenset(self._claims) | {"extension", "modifierExtension"}
         self._loud |= made.lost | {"_" + name for name in made.lost}
-        self._loud |= self._dropped | {"_" + name for name in self._dropped}
+        self._fillable = self._dropped | {"_" + name for name in self._dropped}
+        self._loud |= self._fillable
         self._always = [at for at, exchange in enumerate(made.exchanges) if exchange.always]
         self._restless = bool(self._always or made.filled)
         self._extension = made.name.name == "Extension"
@@ -171,11 +172,11 @@ class _Structure:
         added: list[Node] = []
         if "extension" in node or "modifierExtension" in node:
             same_ = self._extensions(node, out, kept) and same_
-        if lost or mine or kept or self._restless or (self._dropped and not self._dropped.isdisjoint(node)):
+        if lost or mine or kept or self._restless or not self._fillable.isdisjoint(node):
             same_ = self._differences(node, out, lost, mine, kept, added) and same_
         if self._extension:
-            made = self._value(out)
-            return node if same_ and made is out else made
+            made = self._value(node)
+            return made if made is not node else node if same_ else out
         if added:
             present = out.get("extension")
             out["extension"] = [*present, *added] if isinstance(present, list) else added

@@ -52,4 +52,3 @@ def _merged(new: list[tuple[Item, Item]], old: list[Item], element: Element, bac
             if form is None:
                 found.insert(min(at, len(found)), item)
     return found
-

@@ -21,7 +21,7 @@ class Walk(Protocol):
         """The value, the same object if nothing differs."""
 
 
-def unchanged(name: str, value: Any, other: str | None = None) -> Any:  # noqa: ARG001 - a Walk
+def unchanged(name: str, value: Any, other: str | None = None) -> Any:
     """The walk that leaves values as they are, where two values of one release are compared."""
     return value
 

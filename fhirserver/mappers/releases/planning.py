@@ -81,11 +81,7 @@ def plan(source: Release, target: Release, name: str, other: str) -> Plan:
         tuple(exchanges),
         claimed,
         {element.name: element for element in _only_demanded(theirs, mine, claimed)},
-        frozenset(
-            element.name
-            for element in _only_demanded(mine, theirs, out_of)
-            if element.name not in theirs.elements or element.name in out_of or not theirs.elements[element.name].min
-        ),
+        frozenset(element.name for element in _only_demanded(mine, theirs, out_of)),
         frozenset(recounted),
     )
 
@@ -106,11 +102,13 @@ def demanded(by: Structure) -> Iterator[Element]:
 
 def _only_demanded(by: Structure, other: Structure, claimed: Container[str]) -> Iterator[Element]:
     """Those that `by` demands where `other` may lack them."""
-    heads = {element.choice for element in other.elements.values() if element.choice and element.min}
+    heads = {
+        head for head, names in other.choices.items() if other.elements[names[0]].min and by.elements.keys() >= {*names}
+    }
     for element in demanded(by):
         match = other.elements.get(element.name)
-        always = match is not None and match.min and element.name not in claimed
-        if not always and (element.choice not in heads or element.name in claimed):
+        always = element.choice in heads if element.choice else match is not None and match.min
+        if not always or element.name in claimed:
             yield element
 
 

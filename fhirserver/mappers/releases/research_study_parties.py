@@ -148,4 +148,3 @@ def _from_contact(contact: Node, walk: Walk) -> Node:
     if contact.keys() != {"name"}:
         made["extension"] = [{"url": _CONTACT, "valueContactDetail": walk("ContactDetail", contact)}]
     return made | {"role": {"coding": [{"system": ROLES, "code": _CONTACTS[0]}]}}
-
