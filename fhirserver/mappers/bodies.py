@@ -13,7 +13,7 @@ from fhirserver.fhirjson import dumps
 from fhirserver.mappers.codes import PARTY_ROLE, coded, words
 from fhirserver.mappers.concepts import codeable
 from fhirserver.mappers.identity import hashed, identifier, link
-from fhirserver.mappers.more_parts import Address, Body, Reach
+from fhirserver.mappers.more_parts import Address, Body, Number, Reach
 from fhirserver.mappers.narrative import narrative
 from fhirserver.mappers.parts import Value
 
@@ -25,14 +25,14 @@ def add_bodies(resources: list[Resource], study: Resource, bodies: Iterable[Body
     parties: list[Resource] = study.setdefault("associatedParty", [])
     known = {one["id"] for one in resources if one["resourceType"] == "Organization"}
     for body in bodies:
+        if not body.name:
+            parties.append(_unnamed(body, issues))
+            continue
         made = organization(body)
         if made["id"] not in known:
             known.add(made["id"])
             resources.append(made)
-        role = coded("research-study-party-role", PARTY_ROLE, Value(body.role, body.path), issues) if body.role else {}
-        text = "; ".join(part for part in (words(body.role) if body.role else None, body.part) if part)
-        role = role | {"text": text or "Organisation"}
-        entry: Resource = {"role": role, "name": body.name}
+        entry: Resource = {"role": _role(body, issues), "name": body.name}
         if body.kinds:
             entry["classifier"] = [codeable(kind) for kind in body.kinds]
         entry["party"] = link(made, body.name)
@@ -46,6 +46,25 @@ def add_bodies(resources: list[Resource], study: Resource, bodies: Iterable[Body
                 del same["classifier"]
     if not parties:
         del study["associatedParty"]
+
+
+def _role(body: Body, issues: list[Issue]) -> Resource:
+    role = coded("research-study-party-role", PARTY_ROLE, Value(body.role, body.path), issues) if body.role else {}
+    text = "; ".join(part for part in (words(body.role) if body.role else None, body.part) if part)
+    return role | {"text": text or "Organisation"}
+
+
+def _unnamed(body: Body, issues: list[Issue]) -> Resource:
+    """Somebody of whom the record gives a number and nothing else: a link by that number."""
+    numbers = [_number(number) for number in body.numbers[:1]]
+    return {"role": _role(body, issues), **({"party": {"identifier": numbers[0]}} if numbers else {})}
+
+
+def _number(number: Number) -> Resource:
+    found: Resource = {"type": {"text": number.type}} if number.type else {}
+    if number.system:
+        found["system"] = number.system
+    return found | {"value": number.value}
 
 
 def _is(entry: Resource, body: Body) -> bool:
@@ -93,13 +112,7 @@ def organization(body: Body) -> Resource:
         ),
         "identifier": [identifier("Organization", id_)],
     }
-    for number in body.numbers:
-        entry: Resource = {"value": number.value}
-        if number.type:
-            entry = {"type": {"text": number.type}, **entry}
-        if number.system:
-            entry = {"system": number.system, **entry}
-        found["identifier"].append(entry)
+    found["identifier"] += [_number(number) for number in body.numbers]
     if body.active is not None:
         found["active"] = body.active
     if body.kinds:

@@ -35,7 +35,8 @@ def place_of(address: Resource) -> str | None:
 
 def _address(site: Site) -> Resource:
     parts = (("city", site.city), ("state", site.state), ("postalCode", site.zip), ("country", site.country))
-    return {name: value for name, value in parts if value}
+    lines = {"line": list(site.lines)} if site.lines else {}
+    return lines | {name: value for name, value in parts if value}
 
 
 def _id(site: Site) -> str | None:
@@ -44,7 +45,8 @@ def _id(site: Site) -> str | None:
     if not name:
         return None
     said = (name, site.city, site.state, site.zip, site.country, site.latitude, site.longitude)
-    return hashed(name, "|".join(str(part or "") for part in said))
+    more = (*site.lines, site.number or "") if site.lines or site.number else ()
+    return hashed(name, "|".join(str(part or "") for part in (*said, *more)))
 
 
 def _location(site: Site, id_: str) -> Resource:
@@ -55,7 +57,7 @@ def _location(site: Site, id_: str) -> Resource:
         "resourceType": "Location",
         "id": id_,
         "text": narrative(name, [("Place", place)]),
-        "identifier": [identifier("Location", id_)],
+        "identifier": [identifier("Location", id_), *([{"value": site.number}] if site.number else [])],
         "name": name,
         "mode": "instance",
     }

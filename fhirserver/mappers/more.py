@@ -45,6 +45,11 @@ def add(made: list[Resource], trial: Trial, names: Naming, at: str, issues: list
     _append(study, "classifier", [codeable(one) for one in more.classifiers])
     _append(study, "extension", [registered(one.activity, one.date) for one in more.decisions])
     add_bodies(made, study, more.bodies, issues)
+    if more.target is not None:
+        study["recruitment"] = {"targetNumber": more.target, **study["recruitment"]}
+    for report in made:
+        if report["resourceType"] == "EvidenceReport":
+            report["relatedIdentifier"] = [{"system": trial.registry, "value": names.stem}]
     if more.aims:
         study["objective"] = [_aim(one, number) for number, one in enumerate(more.aims, 1)]
     if more.protocol:

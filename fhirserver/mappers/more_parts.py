@@ -119,5 +119,6 @@ class More:
     regions: tuple[Coded, ...] = ()
     aims: tuple[Aim, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    target: int | None = None
     translations: tuple[Translation, ...] = ()
     protocol: Protocol | None = None

@@ -39,6 +39,7 @@ class Identifier:
     type: str | None = None
     assigner: str | None = None
     link: str | None = None
+    system: str | None = None
     path: str = _path()
 
 
@@ -198,6 +199,8 @@ class Site:
     longitude: Decimal | int | None = None
     status: Text | None = None
     contacts: tuple[Person, ...] = ()
+    lines: tuple[str, ...] = ()
+    number: str | None = None
     path: str = _path()
 
 

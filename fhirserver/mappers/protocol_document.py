@@ -129,10 +129,32 @@ def xhtml(text: str) -> str | None:
                 del element.attrib[name]
         if tag == "img" and "src" not in element.attrib:
             element.drop_tag()
+    for element in list(root.iter("ul", "ol")):
+        _listed(element)
     if not "".join(root.itertext()).strip() and root.find(".//img") is None:
         return None
     inner = etree.tostring(root, encoding="unicode", method="xml")
     return _EMPTY + inner.partition(">")[2] if not inner.endswith("/>") else None
+
+
+def _listed(element: Any) -> None:
+    """A list holds items alone: whatever else it has becomes one."""
+    texts = [(0, element.text)]
+    element.text = None
+    for child in list(element):
+        tail, child.tail = child.tail, None
+        if child.tag != "li":
+            item = etree.Element("li")
+            element.replace(child, item)
+            item.append(child)
+        texts.append((len(texts), tail))
+    for position, text in reversed(texts):
+        if text and text.strip():
+            item = etree.Element("li")
+            item.text = text
+            element.insert(position, item)
+    if len(element) == 0:
+        element.append(etree.Element("li"))
 
 
 def _drop(element: Any) -> None:

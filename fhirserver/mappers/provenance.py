@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver.mappers.codes import THO
-from fhirserver.mappers.identity import CLINICAL_TRIALS_GOV, URI, link
+from fhirserver.mappers.identity import URI, link
 from fhirserver.mappers.naming import Naming
 from fhirserver.mappers.narrative import narrative
 from fhirserver.mappers.trial import Reading
@@ -67,7 +67,7 @@ def provenance(reading: Reading, names: Naming, targets: list[Resource], at: str
 def _record(reading: Reading, source: str, digest: str, version: str | None) -> Resource:
     identifiers = [{"system": URI, "value": digest}]
     if reading.trial.registry_id:
-        identifiers.insert(0, {"system": CLINICAL_TRIALS_GOV, "value": reading.trial.registry_id})
+        identifiers.insert(0, {"system": reading.trial.registry, "value": reading.trial.registry_id})
     attachment: Resource = {"contentType": reading.media_type, "size": str(reading.size), "title": source}
     if version:
         attachment["creation"] = version

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver.errors import Issue
-from fhirserver.mappers import study_design, study_progress
+from fhirserver.mappers import registry, study_design, study_progress
 from fhirserver.mappers.activity_definition import label
 from fhirserver.mappers.codes import ARM_TYPE, MESH, OUTCOME, coded, concept
 from fhirserver.mappers.evidence_variable import TIME_FRAME, exposure
@@ -31,12 +31,16 @@ def research_study(
         ("resourceType", "ResearchStudy"),
         ("id", names.stem),
         ("text", text(trial, names.stem)),
-        ("extension", study_progress.registration(trial)),
+        ("extension", study_progress.registration(trial) + registry.steps(trial.registered)),
         ("identifier", identifiers(trial, names)),
         ("title", title),
         ("label", _labels(trial)),
         ("protocol", [reference("PlanDefinition", names.protocol)]),
-        ("relatedArtifact", [_artifact(one, issues) for one in _artifacts(trial)]),
+        (
+            "relatedArtifact",
+            [_artifact(one, issues) for one in _artifacts(trial)]
+            + registry.documents(trial.registered, trial.registry_id),
+        ),
         ("date", next((e.moment.date for e in trial.events if e.activity == "update-submission"), None)),
         ("status", "active"),
         ("primaryPurposeType", study_design.purpose(trial, issues)),
@@ -59,8 +63,8 @@ def research_study(
         ("description", trial.description.value if trial.description else None),
         ("period", study_progress.period(trial, issues)),
         ("site", [link(site, site["name"]) for site in sites]),
-        ("note", study_design.notes(trial)),
-        ("classifier", study_design.classifiers(trial)),
+        ("note", study_design.notes(trial) + registry.notes(trial.registered)),
+        ("classifier", study_design.classifiers(trial) + registry.classifiers(trial.registered)),
         ("associatedParty", associated),
         ("progressStatus", study_progress.progress(trial, issues)),
         ("whyStopped", {"text": trial.why_stopped.value} if trial.why_stopped else None),
@@ -81,7 +85,7 @@ def identifiers(trial: Trial, names: Naming) -> list[Resource]:
     for one in trial.identifiers:
         match one.kind:
             case "registry":
-                found.append({"use": "official", "system": CLINICAL_TRIALS_GOV, "value": one.value})
+                found.append({"use": "official", "system": one.system or CLINICAL_TRIALS_GOV, "value": one.value})
             case "alias":
                 found.append({"use": "old", "system": CLINICAL_TRIALS_GOV, "value": one.value})
             case "organisation":
@@ -97,6 +101,8 @@ def identifiers(trial: Trial, names: Naming) -> list[Resource]:
                     entry["type"] = {"text": one.type}
                 if one.assigner:
                     entry["assigner"] = {"display": one.assigner}
+                if one.system:
+                    entry["system"] = one.system
                 found.append(entry)
     return found
 
@@ -119,7 +125,7 @@ def _mesh(term: Mesh) -> Resource:
 
 
 def _artifacts(trial: Trial) -> list[Artifact]:
-    number = trial.registry_id
+    number = trial.registry_id if trial.registry == CLINICAL_TRIALS_GOV else None
     page = f"https://clinicaltrials.gov/study/{number}" if number else None
     said = trial.record_facts[0].value if trial.record_facts else None
     own = [Artifact("documentation", label="Registry record", url=page, classifier=said)] if number or said else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fhirserver.errors import Issue
+from fhirserver.mappers.identity import CLINICAL_TRIALS_GOV
 from fhirserver.mappers.more_parts import More
 from fhirserver.mappers.parts import (
     Arm,
@@ -27,6 +28,7 @@ from fhirserver.mappers.parts import (
     Text,
     Value,
 )
+from fhirserver.mappers.registry_parts import Registered
 from fhirserver.mappers.results.parts import Results
 
 
@@ -78,6 +80,12 @@ class Trial:
     data_sharing_notes: tuple[Text, ...] = ()
     more: More | None = None
     results: Results | None = None
+    registered: Registered = field(default_factory=Registered)
+
+    @property
+    def registry(self) -> str:
+        """The system of that number."""
+        return next((i.system for i in self.identifiers if i.kind == "registry" and i.system), CLINICAL_TRIALS_GOV)
 
     @property
     def registry_id(self) -> str | None:

@@ -170,6 +170,35 @@ class Node:
         self._taken.add(name)
         return Value(name, self.at(name))
 
+    def rest(self) -> list[str]:
+        """The members that nobody took, in the record's order."""
+        return [name for name in self._data if name not in self._taken]
+
+    def kind(self, name: str) -> type:
+        """What a member is, unread."""
+        return type(self._data.get(name))
+
+    def holds_objects(self, name: str) -> bool:
+        """Whether a member is a list with an object in it."""
+        found = self._data.get(name)
+        return isinstance(found, list) and any(isinstance(one, dict) for one in found)
+
+    def held(self, name: str) -> list[Any]:
+        """A list of texts and numbers as it stands; anything else in it is reported."""
+        found = []
+        for position, item in enumerate(self._take(name, list, "a list") or ()):
+            if isinstance(item, dict | list | None):
+                self._odd(f"{name}[{position}]", "text or a number", item)
+            else:
+                found.append(item)
+        return found
+
+    def scalar(self, name: str) -> Any:
+        """A text, a number or a truth value, whichever it is."""
+        self._taken.add(name)
+        value = self._data.get(name)
+        return value if isinstance(value, str | int | Decimal) else None
+
     def skip(self, *names: str) -> None:
         """Marks members as said elsewhere in the record."""
         self._taken.update(names)
