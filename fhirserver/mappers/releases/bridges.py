@@ -62,6 +62,49 @@ def _primitives(mine: str, theirs: str) -> Bridge:
     return crossed
 
 
+def _referring(item: Item, walk: Walk) -> Node | None:
+    """A CodeableReference as a concept, or as a reference, that has the other in an extension."""
+    return _halved(item, walk, "concept", "reference")
+
+
+def _conceptual(item: Item, walk: Walk) -> Node | None:
+    return _halved(item, walk, "reference", "concept")
+
+
+def _halved(item: Item, walk: Walk, name: str, other: str) -> Node | None:
+    whole = item[0] if isinstance(item[0], dict) else {}
+    made: Node = walk(_HALVES[name], whole[name]) if isinstance(whole.get(name), dict) else {}
+    if isinstance(whole.get(other), dict):
+        half = {"url": _HALF + other, "value" + _HALVES[other]: walk(_HALVES[other], whole[other])}
+        made = made | {"extension": [*made.get("extension", ()), half]}
+    return made or None
+
+
+def _joined(name: str, other: str) -> Callable[[Item, Walk], Any]:
+    """The CodeableReference that a concept or a reference stands for, with the other from its extension."""
+
+    def joined(item: Item, walk: Walk) -> Node | None:
+        half = item[0]
+        found = half.get("extension", ()) if isinstance(half, dict) else ()
+        made: Node = {}
+        for one in found:
+            value = one.get("value" + _HALVES[other])
+            if one.get("url") == _HALF + other and isinstance(value, dict) and other not in made:
+                made[other] = walk(_HALVES[other], value)
+        if made:
+            rest = [one for one in found if one.get("url") != _HALF + other]
+            half = {key: value for key, value in half.items() if key != "extension"} | (
+                {"extension": rest} if rest else {}
+            )
+        return ({name: walk(_HALVES[name], half)} if half else {}) | made
+
+    return joined
+
+
+_HALVES: Mapping[str, str] = MappingProxyType({"concept": "CodeableConcept", "reference": "Reference"})
+_HALF = "http://hl7.org/fhir/5.0/StructureDefinition/extension-CodeableReference."
+
+
 def _wrapped(type_: str, name: str) -> Callable[[Item, Walk], Any]:
     return lambda item, walk: {name: walk(type_, item[0])}
 
@@ -109,10 +152,10 @@ def _text(name: str) -> Bridge:
 
 _BRIDGES: Mapping[tuple[str, str], Callable[[Item, Walk], Any]] = MappingProxyType(
     {
-        ("CodeableConcept", "CodeableReference"): _wrapped("CodeableConcept", "concept"),
-        ("CodeableReference", "CodeableConcept"): _taken("CodeableConcept", "concept"),
-        ("Reference", "CodeableReference"): _wrapped("Reference", "reference"),
-        ("CodeableReference", "Reference"): _taken("Reference", "reference"),
+        ("CodeableConcept", "CodeableReference"): _joined("concept", "reference"),
+        ("CodeableReference", "CodeableConcept"): _referring,
+        ("Reference", "CodeableReference"): _joined("reference", "concept"),
+        ("CodeableReference", "Reference"): _conceptual,
         ("Coding", "CodeableConcept"): _concept,
         ("CodeableConcept", "Coding"): _coding,
         ("DataRequirement", "PlanDefinition.action.input"): _wrapped("DataRequirement", "requirement"),

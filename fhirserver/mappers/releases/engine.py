@@ -27,11 +27,11 @@ from fhirserver.mappers.releases.exchanges import Kept, exchanged, of
 from fhirserver.mappers.releases.parts import Node
 from fhirserver.mappers.releases.planning import Plan, demanded, plan
 from fhirserver.mappers.releases.values import Odd, items, properties, same
-from fhirserver.resources.registry import Element, Release, has_lens, is_primitive, structure
+from fhirserver.resources.registry import Element, Release, has_lens, is_primitive, resource_types, structure
 
 FILLER: Node = {"extension": [{"url": ABSENT, "valueCode": "unknown"}]}
 """What stands for a mandatory element of which nothing is known."""
-_NOTHING = [{"url": ABSENT, "valueCode": "not-applicable"}]
+_NOTHING: Node = {"extension": [{"url": ABSENT, "valueCode": "not-applicable"}]}
 """Says in a kept extension that the element was not there."""
 
 
@@ -58,6 +58,26 @@ def _resource(source: Release, target: Release) -> Converter:
         return inner(value)
 
     return convert
+
+
+@cache
+def _contained(source: Release, target: Release) -> Converter:
+    """The conversion of what is part of another resource: in either release it is of that release."""
+
+    def convert(value: Any) -> Any:
+        kind = value.get("resourceType") if type(value) is dict else None
+        if (
+            type(kind) is not str
+            or kind in _CARRIERS
+            or not {kind}.issubset(resource_types(source) & resource_types(target))
+        ):
+            return value
+        return converter(source, target, kind, kind)(value)
+
+    return convert
+
+
+_CARRIERS = frozenset({"Bundle", "Parameters"})
 
 
 @cache
@@ -122,6 +142,8 @@ class _Structure:
                 inner = (
                     converter(source, target, element.type, made.other.elements[name].type)
                     if element.type != "Resource"
+                    else _contained(source, target)
+                    if name == "contained"
                     else self._there("Resource")
                 )
                 self._steps[name] = _each(inner)
@@ -214,15 +236,14 @@ class _Structure:
         element = element_named(made.other, path.rpartition(".")[2])
         if element is None or path.rpartition(".")[0] != made.other.name:
             return False
-        if extension.get("extension") == _NOTHING and len(extension) == 2:
-            owner = made.claimed.get(element.name, element.name)
-            kept.setdefault(owner, {}).setdefault(element.name, None)
-            return True
         try:
             name, (value, sibling) = read(self._source, self._target, extension, element, self._there, path)
         except Odd:
             return False
         forms = kept.setdefault(made.claimed.get(name, name), {})
+        if (sibling if value is None else value) == _NOTHING:
+            forms.setdefault(name, None)
+            return True
         form = forms.get(name) or {}
         many = made.other.elements[name].many
         primitive = is_primitive(self._target, made.other.elements[name].type)
@@ -328,7 +349,8 @@ class _Structure:
             element = self._plan.name.elements[name]
             url = f"{PREFIX[self._source]}{self._plan.name.name}.{element.choice or name}"
             if form is None:
-                made.append({"url": url, "extension": list(_NOTHING)})
+                none = (None, _NOTHING) if is_primitive(self._source, element.type) else (_NOTHING, None)
+                made.append(written(self._source, self._target, url, element, none, self._there))
                 continue
             value = form.get(name, form.get("_" + name))
             if isinstance(value, list) != element.many:

@@ -12,7 +12,10 @@ from fhirserver.mappers.releases.parts import Coded, Renamed, Rules
 PARTICIPANT = Coded(
     "type",
     "type",
-    MappingProxyType({"relatedperson": "related-person", "practitionerrole": "practitioner"}),
+    MappingProxyType(
+        {"relatedperson": "related-person", "location": "device"}
+        | dict.fromkeys(("careteam", "group", "healthcareservice", "organization", "practitionerrole"), "practitioner")
+    ),
     MappingProxyType({"related-person": "relatedperson"}),
 )
 """R4 knows patients, practitioners, related persons and devices; it demands one of them."""

@@ -32,7 +32,7 @@ _DOWN: Mapping[str, str] = MappingProxyType(
     }
 )
 """Progress in R5 → status in R4."""
-_OF_RECORD: Mapping[str, str] = MappingProxyType({"active": "active", "draft": "in-review"})
+_OF_RECORD: Mapping[str, str] = MappingProxyType({"active": "active", "draft": "in-review", "retired": "completed"})
 """Status of the record → status in R4, for a study that tells no progress; of others nothing is known."""
 
 

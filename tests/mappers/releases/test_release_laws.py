@@ -15,7 +15,6 @@ from fhirserver.mappers.releases import converted
 from fhirserver.resources.registry import LENSES, Release, resource_types
 from fhirserver.resources.validation import validate
 from tests.mappers.releases.chance import resource
-from tests.official import REFUSED
 from tests.packages import examples
 
 WAYS: list[tuple[Release, Release]] = [("R5", "R4"), ("R4", "R5")]
