@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from fhirserver.fhirjson import Resource
 from fhirserver.mappers.back.gathered import Gathered, gathered, of_bundle
+from fhirserver.mappers.back.registry import ANNOTATIONS, DERIVED, DOCUMENTS
 from fhirserver.mappers.back.results import RESULTS
 from fhirserver.mappers.back.sections import PROTOCOL
 from fhirserver.mappers.back.shape import pruned
@@ -18,7 +19,13 @@ __all__ = ["SECTIONS", "rebuilt", "rebuilt_bundle"]
 Module = Callable[[Gathered], Resource]
 """One module of the record; what it leaves empty is left out."""
 
-SECTIONS: dict[str, Mapping[str, Module]] = {"protocolSection": PROTOCOL, "resultsSection": RESULTS}
+SECTIONS: dict[str, Mapping[str, Module]] = {
+    "protocolSection": PROTOCOL,
+    "resultsSection": RESULTS,
+    "annotationSection": ANNOTATIONS,
+    "documentSection": DOCUMENTS,
+    "derivedSection": DERIVED,
+}
 """The sections of a record and their modules, in the registry's order."""
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 from fhirserver.errors import Issue
 from fhirserver.mappers.parts import Eligibility, Event, Identifier, Moment, Value
-from fhirserver.mappers.readers import ctgov_design, ctgov_facts, ctgov_parties, ctgov_references, ctgov_results
+from fhirserver.mappers.readers import (
+    ctgov_design,
+    ctgov_facts,
+    ctgov_parties,
+    ctgov_references,
+    ctgov_registry,
+    ctgov_results,
+)
 from fhirserver.mappers.readers.ages import age
 from fhirserver.mappers.readers.node import Node
 from fhirserver.mappers.study_facts import FLAGS
@@ -98,10 +105,11 @@ def read(record: dict[str, Any]) -> tuple[Trial, list[Issue]]:
         interventions=arms.interventions,
         outcomes=ctgov_design.outcomes(protocol.child("outcomesModule")),
         eligibility=_eligibility(protocol.child("eligibilityModule"), issues),
-        artifacts=ctgov_references.artifacts(root, protocol, identifiers),
+        artifacts=ctgov_references.artifacts(protocol, identifiers),
         data_sharing=sharing[0],
         data_sharing_notes=sharing[1],
         results=ctgov_results.results(root),
+        registered=ctgov_registry.registered(root),
     )
     return trial, issues + root.unread()
 

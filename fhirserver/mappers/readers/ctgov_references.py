@@ -1,4 +1,4 @@
-"""Publications, links, documents and the data sharing plan of a ClinicalTrials.gov study.
+"""Publications, links and the data sharing plan of a ClinicalTrials.gov study.
 
 https://clinicaltrials.gov/data-api/about-api/study-data-structure#ReferencesModule
 """
@@ -10,10 +10,8 @@ from fhirserver.mappers.parts import Artifact, Identifier, Text, Value
 from fhirserver.mappers.readers.node import Node
 from fhirserver.mappers.study_facts import ACCESS_RECORD, IDENTIFIER_LINK, RETRACTION, SEE_ALSO
 
-_DOCUMENTS = "https://cdn.clinicaltrials.gov/large-docs"
 
-
-def artifacts(root: Node, protocol: Node, identifiers: tuple[Identifier, ...]) -> tuple[Artifact, ...]:
+def artifacts(protocol: Node, identifiers: tuple[Identifier, ...]) -> tuple[Artifact, ...]:
     """What to read about the study."""
     module = protocol.child("referencesModule")
     found = [
@@ -21,7 +19,6 @@ def artifacts(root: Node, protocol: Node, identifiers: tuple[Identifier, ...]) -
         *_publications(module),
         *_links(module),
         *_data_sets(module),
-        *_documents(root, identifiers),
     ]
     found += [
         Artifact(
@@ -99,21 +96,6 @@ def _data_sets(module: Node) -> list[Artifact]:
                     classifier=kind,
                     path=node.path,
                 )
-            )
-    return found
-
-
-def _documents(root: Node, identifiers: tuple[Identifier, ...]) -> list[Artifact]:
-    number = next((i.value for i in identifiers if i.kind == "registry"), None)
-    found = []
-    for node in root.child("documentSection").child("largeDocumentModule").children("largeDocs"):
-        # What it holds is said by its label.
-        node.skip("hasProtocol", "hasSap", "hasIcf")
-        label, kind, date, name = node.line("label"), node.line("typeAbbrev"), node.date("date"), node.line("filename")
-        url = f"{_DOCUMENTS}/{number[-2:]}/{number}/{name}" if number and name else None
-        if label or url:
-            found.append(
-                Artifact("documentation", label=label or name, url=url, classifier=kind, date=date, path=node.path)
             )
     return found
 
