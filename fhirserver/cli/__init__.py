@@ -1,4 +1,4 @@
-"""The commands: serve, import, map, load, get, explain, reindex."""
+"""The commands: serve, import, map, export-record, load, get, explain, reindex."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from fhirserver import __version__
-from fhirserver.cli import asking, records, resources, serving
+from fhirserver.cli import asking, exporting, records, resources, serving
 from fhirserver.cli.common import err, out
 from fhirserver.errors import FhirError, StartupError
 
@@ -37,6 +37,7 @@ def common(version: Annotated[bool, typer.Option("--version", help="Print the ve
 app.command("serve")(serving.serve)
 app.command("import")(records.import_)
 app.command("map")(records.map_)
+app.command("export-record")(exporting.export)
 app.command("load")(resources.load)
 app.command("get")(asking.get)
 app.command("explain")(asking.explain)

@@ -42,12 +42,22 @@ async def native(request: Request, version: Version, base: str) -> Response | No
     return _native(request, version, base)
 
 
+async def content(request: Request, answer: object) -> Response | None:
+    """The content of the Binary that an operation returns; None for other answers, and where FHIR is asked for."""
+    if not isinstance(answer, dict) or answer.get("resourceType") != "Binary":
+        return None
+    return None if b"_format" in request.scope["query_string"] else _content(request, answer, {})
+
+
 def _native(request: Request, version: Version, base: str) -> Response | None:
-    resource = fhirjson.loads(version.body)
+    return _content(request, fhirjson.loads(version.body), located(version, base))
+
+
+def _content(request: Request, resource: Resource, place: dict[str, str]) -> Response | None:
     kind, data = resource.get("contentType"), resource.get("data")
     if kind is None or data is None or _wants_resource(request.headers.get("accept", ""), media(kind).kind):
         return None
-    headers = VARY | located(version, base) | _INERT
+    headers = VARY | place | _INERT
     # A page or a drawing may hold scripts, which must not run as if they were this server's own.
     headers |= _SANDBOX if _RUNS(kind.lower()) else {}
     headers["Content-Type"] = kind if _TYPE(kind) else "application/octet-stream"

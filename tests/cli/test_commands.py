@@ -23,7 +23,7 @@ from fhirserver.interactions.import_record import Imported
 from tests.cli.running import COMMAND, ENVIRONMENT, Running, client, run, serving
 
 RECORD = Path(__file__).parents[2] / "seed" / "trials" / "NCT02083731.json"
-COMMANDS = ("serve", "import", "map", "load", "get", "explain", "reindex")
+COMMANDS = ("serve", "import", "map", "export-record", "load", "get", "explain", "reindex")
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,13 @@ def test_import_stores_a_record_once_and_updates_it_in_place(
     record.write_text(RECORD.read_text().replace("NCT02083731", "NCT90000001"))
     first = command(server, "import", str(record))
     assert first.returncode == 0
-    assert "1 records imported, 0 failed: 10 resources created, 0 updated, 0 unchanged." in first.stdout
+    assert "1 records imported, 0 failed: 11 resources created, 0 updated, 0 unchanged." in first.stdout
     assert "ResearchStudy/NCT90000001" in first.stdout
     again = command(server, "import", str(tmp_path))
-    assert "0 resources created, 0 updated, 10 unchanged." in again.stdout
+    assert "0 resources created, 0 updated, 11 unchanged." in again.stdout
     record.write_text(record.read_text().replace('"count": 120', '"count": 140'))
     changed = command(server, "import", str(record))
-    assert "1 resources created, 1 updated, 8 unchanged." in changed.stdout, "a new Provenance, a changed study"
+    assert "1 resources created, 1 updated, 9 unchanged." in changed.stdout, "a new Provenance, a changed study"
     study = http.get("/ResearchStudy/NCT90000001").json()
     assert study["meta"]["versionId"] == "2"
     assert study["recruitment"]["targetNumber"] == 140
@@ -181,6 +181,19 @@ def test_a_folder_without_records_is_one_sentence(server: Beside, tmp_path: Path
 
 
 # --- map ----------------------------------------------------------------------------------------------------------
+
+
+def test_export_prints_the_record_of_a_study_by_id_or_number(server: Beside, tmp_path: Path) -> None:
+    record = tmp_path / "record.json"
+    record.write_text(RECORD.read_text().replace("NCT02083731", "NCT90000031").replace("NFH-MSC", "NFH-31"))
+    command(server, "import", str(record))
+    said = json.loads(record.read_text())["protocolSection"]
+    for name in ("NCT90000031", "ResearchStudy/NCT90000031", said["identificationModule"]["orgStudyIdInfo"]["id"]):
+        done = command(server, "export-record", name, "--format", "ctgov-v2")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["protocolSection"] == said
+    assert command(server, "export-record", "NCT00000000").returncode == 1
+    assert command(server, "export-record", "NCT90000031", "--format", "pdf").returncode == 2
 
 
 def test_map_prints_a_transaction_and_needs_no_database() -> None:
