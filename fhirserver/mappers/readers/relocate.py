@@ -21,7 +21,8 @@ def _names(kind: type) -> tuple[str, ...]:
 def relocate(value: T, place: Callable[[str], str]) -> T:
     """The same value, every `path` in it replaced by what `place` says of it."""
     found: Any = value
-    if isinstance(value, tuple):
+    # A named tuple holds no path.
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
         found = tuple(relocate(one, place) for one in value)
     elif is_dataclass(value) and not isinstance(value, type):
         changed = {}
