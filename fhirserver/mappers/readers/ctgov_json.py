@@ -127,7 +127,7 @@ def _identifiers(module: Node, issues: list[Issue]) -> tuple[Identifier, ...]:
     if value := own.line("id"):
         found.append(Identifier("organisation", value, type=own.line("type"), link=own.line("link"), path=own.at("id")))
     found += [
-        Identifier("secondary", value, node.line("type"), node.line("domain"), node.line("link"), node.at("id"))
+        Identifier("secondary", value, node.line("type"), node.line("domain"), node.line("link"), path=node.at("id"))
         for node in module.children("secondaryIdInfos")
         if (value := node.line("id"))
     ]
