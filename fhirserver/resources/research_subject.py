@@ -21,7 +21,7 @@ def trail(subject: Resource) -> tuple[str, ...]:
     """The enrolment states in the order they were entered, the present one last; never empty."""
     entries = [entry for entry in subject.get("progress", ()) if _code(entry) and _is_enrollment(entry)]
     ordered = sorted(entries, key=lambda entry: _moment(entry.get("startDate")))
-    open_ = [entry for entry in ordered if "endDate" not in entry]
+    open_ = [entry for entry in ordered if "endDate" not in entry and "_endDate" not in entry]
     if open_:
         # The present state has no end; an ended one that was noted later belongs to the past all the same.
         ordered.remove(open_[-1])

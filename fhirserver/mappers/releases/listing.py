@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fhirserver.mappers.releases.bridges import Bridge
+from collections.abc import Sequence
+
+from fhirserver.mappers.releases.bridges import Bridge, bridge
 from fhirserver.mappers.releases.exchanges import Exchange, of
 from fhirserver.mappers.releases.parts import Change, Node, Walk, unchanged
 from fhirserver.mappers.releases.values import Item, items, properties, same
@@ -18,6 +20,32 @@ def listed(source: Release, target: Release, mine: Element, theirs: Element, the
         _change(theirs, is_primitive(target, theirs.type), mine, is_primitive(source, mine.type), back, there),
         always=False,
     )
+
+
+def one_of(source: Release, target: Release, mine: Sequence[Element], theirs: Sequence[Element]) -> Exchange:
+    """The exchange of elements that are a choice in one release and may stand side by side in the other."""
+    pairs = list(zip(mine, theirs, strict=True))
+    return Exchange(
+        tuple(element.name for element in mine),
+        tuple(element.name for element in theirs),
+        _first(source, target, pairs),
+        _first(target, source, [(other, element) for element, other in pairs]),
+        always=False,
+    )
+
+
+def _first(source: Release, target: Release, pairs: list[tuple[Element, Element]]) -> Change:
+    bridges = [bridge(source, target, mine.type, theirs.type) for mine, theirs in pairs]
+
+    def change(form: Node, _old: Node, walk: Walk) -> Node:
+        for (mine, theirs), crossed in zip(pairs, bridges, strict=True):
+            found = items(form, mine.name, is_primitive(source, mine.type))
+            made = [one for item in found if crossed is not None and (one := crossed(item, walk)) is not None]
+            if made:
+                return properties(theirs.name, made, theirs.many)
+        return {}
+
+    return change
 
 
 def _change(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fhirserver.mappers.releases.bridges import bridge
 from fhirserver.mappers.releases.coding import CODED_TYPES, coded
 from fhirserver.mappers.releases.exchanges import Exchange
-from fhirserver.mappers.releases.listing import listed
+from fhirserver.mappers.releases.listing import listed, one_of
 from fhirserver.mappers.releases.parts import Apart, Change, Coded, Part, Renamed, Reshaped
 from fhirserver.mappers.releases.rules import rules
 from fhirserver.resources.registry import Element, Release, Structure, codes, is_primitive, structure
@@ -48,6 +48,7 @@ def plan(source: Release, target: Release, name: str, other: str) -> Plan:
         for part in rules(name if source == "R5" else other)
         if (made := _declared(source, target, mine, theirs, part)) is not None
     ]
+    exchanges += _choices(source, target, mine, theirs)
     out_of = {name for exchange in exchanges for name in exchange.source}
     into = {name for exchange in exchanges for name in exchange.target}
     kept: dict[str, Element] = {}
@@ -84,6 +85,16 @@ def plan(source: Release, target: Release, name: str, other: str) -> Plan:
         frozenset(element.name for element in _only_demanded(mine, theirs, out_of)),
         frozenset(recounted),
     )
+
+
+def _choices(source: Release, target: Release, mine: Structure, theirs: Structure) -> Iterator[Exchange]:
+    for one, other in ((mine, theirs), (theirs, mine)):
+        for names in one.choices.values():
+            beside = [name for name in names if name in other.elements and not other.elements[name].choice]
+            if len(beside) > 1:
+                yield one_of(
+                    source, target, [mine.elements[name] for name in beside], [theirs.elements[name] for name in beside]
+                )
 
 
 def demanded(by: Structure) -> Iterator[Element]:
