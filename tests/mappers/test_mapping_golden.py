@@ -47,3 +47,7 @@ def test_the_page(page_bytes):
 
 def test_a_page_in_two_groups(made_up_page):
     compare("made_up_page", made_up_page.encode())
+
+
+def test_a_record_with_posted_results():
+    compare("posted_results", (GOLDEN.parents[1] / "cases" / "mappers_results_record.json").read_bytes())

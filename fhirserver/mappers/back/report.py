@@ -89,8 +89,8 @@ def looked_at(evidence: Resource) -> list[tuple[str, str]]:
 
 
 def counted(text: str) -> tuple[str, str]:
-    """(units, value) of '22 Eyes'."""
-    value, _, units = text.partition(" ")
+    """(units, value) of 'Eyes: 22'."""
+    units, _, value = text.rpartition(": ")
     return units, value
 
 

@@ -129,7 +129,8 @@ def _said(one: Resource) -> str:
         limits = [_number(between.get(end)) for end in ("low", "high") if end in between]
         number = " to ".join(limits) if limits else _number(estimate.get("quantity"))
         if number:
-            parts.append(f"({estimate['type']['text']} {number})")
+            kind = estimate.get("type", {}).get("text")
+            parts.append(f"({kind} {number})" if kind else f"({number})")
     parts += [note["text"] for note in one.get("note", ())]
     return " ".join(part for part in parts if part)
 

@@ -67,7 +67,7 @@ def found_in(
     parts = group_parts(group.id for group in table)
     for group in table:
         statistics = of_group[group.id] or kinds.bare()
-        notes = [f"{value} {units}" for units, value in _of(measure.denominators, group.id)]
+        notes = [f"{units}: {value}" for units, value in _of(measure.denominators, group.id)]
         title = ": ".join(part for part in (measure.title, group.title or group.id) if part)
         yield evidence(
             f"{measured_['id']}-{parts[group.id]}",
@@ -207,7 +207,7 @@ def _sample(size: int | None, of_row: list[tuple[str, str]]) -> Resource:
     for units, value in of_row:
         known = whole(value) if units == PARTICIPANTS and "knownDataCount" not in found else None
         if known is None:
-            notes.append({"text": f"{value} {units}"})
+            notes.append({"text": f"{units}: {value}"})
         else:
             found["knownDataCount"] = known
     if size is not None:

@@ -14,7 +14,8 @@ Number = int | Decimal
 
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?", re.ASCII)
 _LOOSE = re.compile(
-    r"(?P<comparator><=|>=|[<>≤≥])?\s*\+?(?P<sign>-?)0*(?P<whole>\d{1,17}?)(?:\.(?P<part>\d{0,17}))?", re.ASCII
+    r"(?P<comparator><=|>=|[<>≤≥])?\s*\+?(?P<sign>-?)(?:0*(?P<whole>\d{1,17})(?:\.(?P<part>\d{0,17}))?|\.(?P<only>\d{1,17}))",
+    re.ASCII,
 )
 _COMPARATORS = {"≤": "<=", "≥": ">="}
 _UNITS = {
@@ -61,7 +62,8 @@ def quantity(text: str | None, unit: str | None = None, *, compared: bool = True
     if value is None and text and (loose := _LOOSE.fullmatch(text)):
         if loose["comparator"] and not compared:
             return found
-        value = number(f"{loose['sign']}{loose['whole']}" + (f".{loose['part']}" if loose["part"] else ""))
+        part = loose["part"] or loose["only"]
+        value = number(f"{loose['sign']}{loose['whole'] or 0}" + (f".{part}" if part else ""))
         if value is not None and loose["comparator"]:
             found["comparator"] = _COMPARATORS.get(loose["comparator"], loose["comparator"])
     if value is not None:
