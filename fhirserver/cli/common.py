@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fhirserver.errors import FhirError, StartupError
 from fhirserver.interactions.in_force import watching
 from fhirserver.interactions.server import Server
+from fhirserver.resources.registry import Release
 from fhirserver.search.added import in_force
 from fhirserver.settings import Settings
 from fhirserver.store import embedded
@@ -73,14 +74,14 @@ def with_server(chosen: Settings, work: Callable[[Server], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def opened(chosen: Settings, uri: str) -> AsyncIterator[Server]:
-    """An open R5 server."""
+async def opened(chosen: Settings, uri: str, release: Release = "R5") -> AsyncIterator[Server]:
+    """An open server of one release."""
     store = await connect(chosen, uri)
     try:
         origin = chosen.base_url.rstrip("/") if chosen.base_url else f"http://{chosen.host}:{chosen.port}"
         async with watching(store) as parameters:
             with in_force(parameters.now):
-                yield Server(chosen, store, "R5", f"{origin}/r5")
+                yield Server(chosen, store.seen_in(release), release, f"{origin}/{release.lower()}")
     finally:
         await store.close()
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+from dataclasses import replace
 from types import FrameType
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from fhirserver.cli.common import Database, DataDir, Uri
 from fhirserver.cli.seeding import seed_once
 from fhirserver.errors import StartupError
 from fhirserver.interactions import operations, standard_parameters
+from fhirserver.resources.registry import RELEASES
 from fhirserver.settings import Settings
 from fhirserver.web import logs
 from fhirserver.web.application import Application
@@ -88,8 +90,10 @@ def _address(chosen: Settings, listener: socket.socket) -> str:
 
 async def _prepare(chosen: Settings, uri: str, place: str) -> None:
     async with common.opened(chosen.model_copy(update={"base_url": place}), uri) as server:
-        await operations.publish(server)
-        await standard_parameters.publish(server)
+        for release in RELEASES:
+            base = replace(server.seen_in(release), base=f"{place}/{release.lower()}")
+            await operations.publish(base)
+            await standard_parameters.publish(base)
         if chosen.seed:
             await seed_once(server)
 

@@ -41,7 +41,7 @@ async def referents(
     left = [id_ for id_ in found if id_ not in replaced]
     for id_, asked in written.items():
         if asked is not None and asked.resource is not None:
-            resource = rewrite(server.release, asked.resource, links) | {"id": id_}
+            resource = rewrite(server.form(asked.type), asked.resource, links) | {"id": id_}
             if matches(node, resource, server.release):
                 left.append(id_)
     return left[:2]

@@ -37,7 +37,7 @@ async def invoke(server: Server, asked: Invoke, within: Tx | None = None, links:
     answer = await operations.invoke(server, call)
     if answer.written is not None:
         return written(server, answer.written, bodies=True)
-    return render.Entry(body=operations.body(answer), response=render.Response(status(200)))
+    return render.Entry(body=operations.body(server, answer), response=render.Response(status(200)))
 
 
 async def invoked(server: Server, parts: Iterable[Part], tx: Tx, links: Links) -> dict[int, render.Entry]:

@@ -14,6 +14,7 @@ from fhirserver.interactions import search, search_across
 from fhirserver.interactions.bundle_entry import Look, Part, inside
 from fhirserver.interactions.conditional import precondition
 from fhirserver.interactions.history import history
+from fhirserver.interactions.lens import served
 from fhirserver.interactions.paging import Params
 from fhirserver.interactions.parts import part_of
 from fhirserver.interactions.read import read, vread
@@ -43,6 +44,7 @@ async def _read(server: Server, asked: Look, params: Params, within: Reader | No
         version = await read(server, type_, id_, within=within)
     else:
         version = await vread(server, type_, id_, asked.version, within=within)
+    version = served(server, version)
     if params:
         version = part_of(server, version, params)
     known = _known(asked, version)

@@ -14,6 +14,7 @@ from fhirserver.fhirjson import Resource
 from fhirserver.interactions import write
 from fhirserver.interactions.bundle_entry import Ask, inside, place
 from fhirserver.interactions.bundle_places import Kept, Places, Same, Several, Target
+from fhirserver.interactions.lens import served, taken
 from fhirserver.interactions.rewrite import Links, rewrite
 from fhirserver.interactions.server import Server, present
 from fhirserver.patch.formats import Change, from_resource
@@ -47,7 +48,7 @@ async def steps_of(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) 
                 if asked.change is not None:
                     resource, notes = await _change(server, asked, id_, places.links, patched[asked.type, id_])
                 else:
-                    resource, notes = rewrite(server.release, asked.resource or {}, places.links), asked.notes
+                    resource, notes = rewrite(server.form(asked.type), asked.resource or {}, places.links), asked.notes
                 steps.append(Step(asked.at, write.Put(asked.type, id_, resource, asked.expected, fresh, notes)))
             case Kept() | Same():
                 pass
@@ -65,7 +66,7 @@ async def _patched(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) 
                 version = present(server, await tx.read(asked.type, target.id), f"{asked.type}/{target.id}")
             except FhirError as error:
                 raise inside(error, asked.where) from None
-            found[asked.type, target.id] = fhirjson.loads(version.body)
+            found[asked.type, target.id] = fhirjson.loads(served(server, version).body)
     return found
 
 
@@ -83,7 +84,7 @@ async def _change(
         # The place is one of the patched resource, which is not in the Bundle.
         issues = [replace(issue, expression=(asked.where, *issue.expression)) for issue in error.issues]
         raise type(error)(issues, headers=error.headers) from None
-    return resource, (*notes, *patch_notes(before, resource))
+    return taken(server, resource), (*notes, *patch_notes(before, resource))
 
 
 def _linked(server: Server, asked: Ask, links: Links) -> Change:

@@ -16,6 +16,7 @@ from fhirserver.interactions.bundle_entry import Ask, inside
 from fhirserver.interactions.bundle_parts import entries_of, part
 from fhirserver.interactions.bundle_places import Kept, Same, Several, Target, resolve
 from fhirserver.interactions.bundle_steps import Merge, merged, steps_of
+from fhirserver.interactions.lens import served, taken
 from fhirserver.interactions.rewrite import Links, conditional_references, rewrite
 from fhirserver.interactions.server import Server
 from fhirserver.resources import bundle as render
@@ -69,7 +70,8 @@ async def accept(server: Server, asks: Sequence[Ask]) -> list[Ask]:
             if number % 20 == 0:
                 # A large Bundle takes seconds to check: others are served in between.
                 await asyncio.sleep(0)
-        accepted.append(replace(asked, notes=notes) if notes else asked)
+            asked = replace(asked, resource=taken(server, asked.resource), notes=notes)
+        accepted.append(asked)
     return accepted
 
 
@@ -85,7 +87,7 @@ async def carry_out(
     linked: dict[str, int] = {}
     for asked in asks:
         if asked.resource is not None:
-            for link in conditional_references(server.release, asked.resource):
+            for link in conditional_references(server.form(asked.type), asked.resource):
                 linked.setdefault(link, asked.at)
     _distinct(asks)
     if after is None and not keep_ids and not linked and all(_is_new(server, asked) for asked in asks):
@@ -143,7 +145,7 @@ async def _create(server: Server, asks: Sequence[Ask]) -> dict[int, write.Outcom
     items = []
     for asked in asks:
         put = _put(asked)
-        items.append(write.item(server, replace(put, resource=rewrite(server.release, put.resource, links))))
+        items.append(write.item(server, replace(put, resource=rewrite(server.form(put.type), put.resource, links))))
     written = await server.store.create_many(items)
     return {
         one.at: write.Outcome(each.version, each.created, each.changed, one.notes)
@@ -177,7 +179,7 @@ def written(server: Server, result: write.Outcome, bodies: bool) -> render.Entry
         )
     return render.Entry(
         full_url=server.url(version.type, version.id),
-        body=version.body if bodies else None,
+        body=served(server, version).body if bodies else None,
         response=render.Response(
             status(201 if result.created else 200),
             f"{version.type}/{version.id}/_history/{version.version}",

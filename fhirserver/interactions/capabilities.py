@@ -27,12 +27,14 @@ from fhirserver.resources.registry import (
     compartments,
     resource_types,
     search_parameters,
+    stored_release,
     structure,
 )
 from fhirserver.search.added import now, waiting
 from fhirserver.search.kinds import composite, fulltext, special
 from fhirserver.search.kinds.reference import targets
-from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.named import named
+from fhirserver.search.parameters import Parameter
 from fhirserver.search.richness import Richness
 from fhirserver.search.several import plainest
 
@@ -103,7 +105,7 @@ def usable(release: Release) -> Usable:
         (type_, each)
         for (own, type_), more in sorted(now().by_type.items())
         for each in more.definitions
-        if own == release and each.code not in waiting(release, type_)
+        if own == stored_release(release, type_) and each.code not in waiting(release, type_)
     )
 
 
@@ -196,9 +198,9 @@ def _resource(base: _Base, type_: str) -> dict[str, Any]:
         "conditionalPatch": patched,
         "conditionalDelete": base.conditional_delete,
         "referencePolicy": ["literal", "logical", *(["enforced"] if type_ in base.enforced else [])],
-        "searchInclude": ["*", f"{type_}:*", *(f"{type_}:{each.code}" for each in known if _leads(each))],
+        "searchInclude": ["*", f"{type_}:*", *(f"{type_}:{name}" for name, each in known.items() if _leads(each))],
         "searchRevInclude": ["*", *_referring(release, base.added).get(type_, ())],
-        "searchParam": [*(_row(each.definition, base.url) for each in known), *_by_meaning(release, type_)],
+        "searchParam": [*_rows(base, type_), *_by_meaning(release, type_)],
         "operation": _operations(base, ("type", "instance"), type_),
     }
     # R4 has no place to say what becomes of a conditional patch.
@@ -206,34 +208,40 @@ def _resource(base: _Base, type_: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value != [] and shape and name in shape.elements}
 
 
-def _row(definition: SearchParameter, base: str = "") -> dict[str, str]:
+def _row(name: str, definition: SearchParameter, base: str = "") -> dict[str, str]:
     # Definitions of our own are resources of this server.
     url = f"{base}/{definition.url}" if definition.own is not None else definition.url
-    return {"name": definition.code, "definition": url, "type": definition.kind}
+    return {"name": name, "definition": url, "type": definition.kind}
 
 
 def _by_meaning(release: Release, type_: str, codes: Iterable[str] = BY_MEANING) -> list[dict[str, str]]:
     known = search_parameters(release, type_)
-    return [_row(known[code]) for code in codes if code in known]
+    return [_row(code, known[code]) for code in codes if code in known]
 
 
 def _of_every_type(base: _Base) -> list[dict[str, str]]:
     """The search parameters of a search over all types."""
     type_ = plainest(base.release)
-    own = [_row(each.definition) for each in _known(base, type_)]
+    own = _rows(base, type_)
     return [*own, *_by_meaning(base.release, type_, (*BY_MEANING, "_type"))]
 
 
-def _known(base: _Base, type_: str) -> list[Parameter]:
+def _rows(base: _Base, type_: str) -> list[dict[str, str]]:
+    standard = search_parameters(base.release, type_)
+    return [_row(name, standard.get(name, each.definition), base.url) for name, each in _known(base, type_).items()]
+
+
+def _known(base: _Base, type_: str) -> Mapping[str, Parameter]:
     """The search parameters of a type as the server is set; texts are not read of all types."""
     read = base.richness.texts(type_)
-    return [each for each in searchable(base.release, type_).values() if read or not fulltext.searches(each)]
+    found = searchable(base.release, type_).items()
+    return {name: each for name, each in found if read or not fulltext.searches(each)}
 
 
 def searchable(release: Release, type_: str) -> Mapping[str, Parameter]:
     """The search parameters of a type that a search takes."""
     without = {"_in", *waiting(release, type_)}
-    return {code: each for code, each in parameters(release, type_).items() if code not in without and _supported(each)}
+    return {code: each for code, each in named(release, type_).items() if each.code not in without and _supported(each)}
 
 
 def _supported(parameter: Parameter) -> bool:
@@ -252,9 +260,9 @@ def _referring(release: Release, _added: Usable) -> Mapping[str, list[str]]:
     """Type → Source:parameter of what may refer to it."""
     found: dict[str, list[str]] = {}
     for source in sorted(resource_types(release)):
-        for each in searchable(release, source).values():
+        for name, each in searchable(release, source).items():
             for type_ in targets(each) if _leads(each) else ():
-                found.setdefault(type_, []).append(f"{source}:{each.code}")
+                found.setdefault(type_, []).append(f"{source}:{name}")
     return found
 
 

@@ -12,6 +12,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import Issue
 from fhirserver.interactions import ranking
 from fhirserver.interactions.included import included
+from fhirserver.interactions.lens import served
 from fhirserver.interactions.server import Reader, Server
 from fhirserver.resources.bundle import Entry, found
 from fhirserver.resources.operation_outcome import outcome
@@ -27,13 +28,13 @@ async def composed(
     scores = ranking.scores(server, request, page)
     entries: list[Entry | bytes] = [
         found(server.base, one.type, one.id, subset.of(one.body) if subset else one.body, "match", score)
-        for one, score in zip(page, scores, strict=True)
+        for one, score in zip([served(server, each) for each in page], scores, strict=True)
     ]
     if page and (request.includes or request.revincludes):
         more = await included(server, reader, request, page)
         entries += [
             found(server.base, one.type, one.id, subset.of(one.body, included=True) if subset else one.body, "include")
-            for one in more.versions
+            for one in [served(server, each) for each in more.versions]
         ]
         if more.cut:
             issues.append(_cut(server))

@@ -117,7 +117,7 @@ async def take_over(server: Server) -> None:
 async def _active(server: Server, tx: Tx) -> dict[str, Resource]:
     found: dict[str, Resource] = {}
     asked = parse(server.release, TYPE, [("status", "active")], strict=True)
-    where = {"$and": [to_mongo(asked.filter, server.release), {"rel": server.release}]}
+    where = to_mongo(asked.filter, server.release)
     ids = sorted(await tx.ids(TYPE, where, _MOST))
     for start in range(0, len(ids), _PAGE):
         versions = await tx.read_many([(TYPE, id_) for id_ in ids[start : start + _PAGE]])

@@ -21,6 +21,7 @@ from fhirserver.resources.arguments import Arguments, Parameter
 
 
 async def _enroll(server: Server, call: Call, given: Arguments) -> Answer:
+    server = server.seen_in(server.form(SUBJECT))  # the rules speak the form that is stored
     study = await read(server, STUDY, call.id or "", within=call.within)
     asked = request(given)
     subject = research_subject.compose(

@@ -15,6 +15,7 @@ from uuid import uuid4
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, Gone, Issue
 from fhirserver.interactions import cursor
+from fhirserver.interactions.lens import served
 from fhirserver.interactions.operation import Answer, Call
 from fhirserver.interactions.paging import CURSOR, Params, links, query_of
 from fhirserver.interactions.server import Server, shown
@@ -110,8 +111,8 @@ async def everything(server: Server, call: Call, given: Arguments, record: Recor
             raise Gone("The pages of this record are kept for a day: ask for the first one again.", code="expired")
         new = {name: version for name, version in new.items() if name in names}
     matches = [version for version in page if chosen is None or version.type in chosen]
-    entries = [found(server.base, one.type, one.id, one.body, "match") for one in matches]
-    entries += [found(server.base, one.type, one.id, one.body, "include") for one in new.values()]
+    entries = [found(server.base, one.type, one.id, served(server, one).body, "match") for one in matches]
+    entries += [found(server.base, one.type, one.id, served(server, one).body, "include") for one in new.values()]
     following = cursor.seal(secret, scope, (walk, *_last(ahead, met[-1]))) if more else None
     said = [Entry(f"urn:uuid:{uuid4()}", fhirjson.dumps(outcome(issues)), "outcome")] if issues else []
     total = len(matches) if position is None and not more else None
@@ -167,7 +168,7 @@ def _last(ahead: Sequence[Part], step: Step) -> tuple[str, int, str]:
 
 
 def _belongs(server: Server, record: Record, version: Version) -> bool:
-    return version.release == server.release and (record.belongs is None or record.belongs(version))
+    return record.belongs is None or record.belongs(version)
 
 
 def _cut(server: Server) -> Issue:

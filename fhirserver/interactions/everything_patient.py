@@ -113,7 +113,7 @@ def care_dates(release: Release, type_: str) -> tuple[str, ...]:
     return tuple(
         code
         for code, parameter in standard(release, type_).items()
-        if parameter.kind == "date" and not code.startswith("_") and code not in _OTHER_DATES
+        if parameter.kind == "date" and parameter.view is None and not code.startswith("_") and code not in _OTHER_DATES
     )
 
 

@@ -45,6 +45,7 @@ def naming(release: Release, type_: str) -> tuple[str, ...]:
         code
         for code, parameter in standard(release, type_).items()
         if parameter.kind == "reference"
+        and parameter.view is None
         and not code.startswith("_")
         and not parameter.union
         and STUDY in reference.targets(parameter)

@@ -13,6 +13,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import NotFound, NotSupported
 from fhirserver.interactions import cursor
 from fhirserver.interactions.history_request import HistoryRequest, parse
+from fhirserver.interactions.lens import served
 from fhirserver.interactions.paging import Params, links, query_of
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Reader, Server, known_type
@@ -89,7 +90,7 @@ async def _of_one(
     """Versions of one resource; which numbers the window holds is asked for the first page only."""
     if after is None:
         extent = await reader.extent(type_, id_, request.window)
-        if extent is None or extent.release != server.release:
+        if extent is None:
             raise NotFound(f"There is no {type_}/{id_} here, and there never was.")
         first, last = extent.first, extent.last
         start = last if request.descending else first
@@ -114,7 +115,7 @@ async def _of_types(
         )
     limit = _count(server, request)
     last = None if after is None else (after[0], after[1], after[2], after[3])
-    found = await reader.changes(types, Ask(server.release, request.window, request.descending, limit, last))
+    found = await reader.changes(types, Ask(request.window, request.descending, limit, last))
     return Page(found.items, found.last if found.more else None)
 
 
@@ -131,5 +132,6 @@ def _entry(server: Server, version: Version, subset: Subset | None) -> Entry:
         # A first version of layout 1 does not say how it came to be.
         status = "201 Created"
     response = Response(status, location, version.version, version.at)
-    body = subset.of(version.body) if subset and version.body else version.body or None
+    shown = served(server, version).body
+    body = subset.of(shown) if subset and shown else shown or None
     return Entry(server.url(version.type, version.id), body, None, (method, url), response)

@@ -113,9 +113,11 @@ _KNOWN: WeakKeyDictionary[Store, Known] = WeakKeyDictionary()
 
 def known(store: Store) -> Known:
     """What this process knows of the parameters of a store's database."""
-    found = _KNOWN.get(store)
+    # Of a database, whichever release it is seen in.
+    whole = store.seen_in("R5")
+    found = _KNOWN.get(whole)
     if found is None:
-        found = _KNOWN[store] = Known(store)
+        found = _KNOWN[whole] = Known(whole)
     return found
 
 

@@ -14,6 +14,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import TooCostly
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import write
+from fhirserver.interactions.lens import spoken
 from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.read import read, vread
 from fhirserver.interactions.server import Server, present
@@ -105,8 +106,8 @@ async def _change(server: Server, call: Call, sent: Resource, change: Change) ->
         refuse_subset(resource)
         if after.get("profile") != before.get("profile"):
             # A claim to conform is judged as in any other write.
-            await write.accept(server, type_, resource)
-        put = Put(resource, type_, id_, server.release, write.index(server, resource))
+            await write.accept(server, type_, spoken(server, resource))
+        put = Put(resource, type_, id_, server.form(type_), write.index(server, resource))
         return (await tx.put_many([put]))[0].version
 
     if call.within is not None:

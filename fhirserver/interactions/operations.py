@@ -16,7 +16,9 @@ from fhirserver.interactions import meta, write
 from fhirserver.interactions.enrol_operation import ENROLL
 from fhirserver.interactions.everything_patient import PATIENT_EVERYTHING
 from fhirserver.interactions.everything_study import STUDY_EVERYTHING
+from fhirserver.interactions.export_record import EXPORT_RECORD
 from fhirserver.interactions.import_record import IMPORT_RECORD
+from fhirserver.interactions.lens import served
 from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.paging import CURSOR
 from fhirserver.interactions.parts import part_of_answer
@@ -32,6 +34,7 @@ from fhirserver.resources.arguments import Arguments, arguments
 OPERATIONS: tuple[Operation, ...] = (
     ENROLL,
     IMPORT_RECORD,
+    EXPORT_RECORD,
     *meta.OPERATIONS,
     REINDEX,
     PATIENT_EVERYTHING,
@@ -142,10 +145,10 @@ def _parameters(operation: Operation, value: Resource) -> Resource:
     return {"resourceType": "Parameters", **({"parameter": given} if given else {})}
 
 
-def body(answer: Answer) -> bytes:
+def body(server: Server, answer: Answer) -> bytes:
     """The JSON of an answer."""
     if answer.written is not None and answer.written.version is not None:
-        return answer.written.version.body
+        return served(server, answer.written.version).body
     return answer.value if isinstance(answer.value, bytes) else fhirjson.dumps(answer.value)
 
 

@@ -12,6 +12,7 @@ from fhirserver.errors import NotFound, PreconditionFailed
 from fhirserver.interactions import conditional, enrol, write
 from fhirserver.interactions.apart import apart
 from fhirserver.interactions.conditional import Criteria
+from fhirserver.interactions.lens import served, taken
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Reader, Server, known_type, present
 from fhirserver.interactions.write import Outcome
@@ -80,10 +81,11 @@ async def _current(server: Server, reader: Reader, type_: str, id_: str) -> Vers
 async def _put(server: Server, version: Version, change: Change, expected: Expected | None) -> write.Put:
     """The patched resource, to be written where the version is still the one it was made of."""
     conditional.require(version, expected)
-    before = fhirjson.loads(version.body)
+    before = fhirjson.loads(served(server, version).body)
     after = await apart(before, change, before)
     said = await write.accept(server, version.type, after)
-    return write.Put(version.type, version.id, after, version.version, notes=(*said, *notes(before, after)))
+    stored = taken(server, after)
+    return write.Put(version.type, version.id, stored, version.version, notes=(*said, *notes(before, after)))
 
 
 async def _only(server: Server, reader: Reader, criteria: Criteria) -> str:

@@ -24,7 +24,9 @@ from fhirserver.resources.profiles.slim import slim
 from fhirserver.resources.profiles.types import base_type, is_a, is_base
 from fhirserver.resources.registry import Release
 from fhirserver.resources.validation import validate
+from fhirserver.search.ast import Param
 from fhirserver.search.kinds import uri
+from fhirserver.search.mongo import to_mongo
 from fhirserver.store.documents import Query, Version
 from fhirserver.store.store import Store
 from fhirserver.terminology.bindings import Bound
@@ -160,7 +162,7 @@ def _chunks(wanted: Iterable[str]) -> Iterator[list[str]]:
 
 def _of(release: Release, urls: Sequence[str]) -> dict[str, Any]:
     """The filter of the profiles of these canonicals, in whatever version."""
-    return {**uri.to_mongo("url", uri.Uri(tuple(urls))), "rel": release}
+    return to_mongo(Param(_TYPE, "url", uri.Uri(tuple(urls))), release)
 
 
 async def _find(server: Server, urls: Sequence[str]) -> list[Version]:

@@ -21,8 +21,9 @@ from fhirserver.interactions.read import read
 from fhirserver.interactions.server import Server
 from fhirserver.resources.arguments import Arguments, Parameter
 from fhirserver.resources.operation_outcome import outcome
-from fhirserver.resources.registry import resource_types
+from fhirserver.resources.registry import Release, resource_types
 from fhirserver.search.defined import TYPE, Compiled
+from fhirserver.search.parameters import viewed
 from fhirserver.store.parameters import Registered
 from fhirserver.store.passes import Pass
 
@@ -69,7 +70,11 @@ async def ask(server: Server, types: Collection[str] | None) -> None:
     known = in_force.known(server.store)
     now = await known.look()
     wanted = sorted(resource_types(server.release) & set(await server.store.types() if types is None else types))
-    await server.store.passes.ask(server.release, wanted, now.number, whole=True)
+    by_form: dict[Release, list[str]] = {}
+    for type_ in wanted:
+        by_form.setdefault(server.form(type_), []).append(type_)
+    for release, each in by_form.items():
+        await server.store.passes.ask(release, each, now.number, whole=True)
 
 
 def _of(server: Server, known: Known) -> list[Registered]:
@@ -80,7 +85,7 @@ async def state(server: Server, types: Collection[str] | None, id_: str | None =
     """How far the passes over these types are, and which parameters wait for them; all of them for None."""
     known = in_force.known(server.store)
     await known.look()
-    passes = [each for each in await server.store.passes.every() if each.release == server.release]
+    passes = [each for each in await server.store.passes.every() if each.release == server.form(each.type)]
     shown = [each for each in passes if types is None or each.type in types]
     compiled = known.compiled.get(server.release, Compiled())
     definitions = [
@@ -122,7 +127,7 @@ def _instants(**times: datetime | None) -> Iterator[Part]:
 
 def _parameter(server: Server, known: Known, compiled: Compiled, one: Registered) -> Part:
     code, types = str(one.resource.get("code")), compiled.gaining(one.id)
-    late = [type_ for type_ in types if code in known.now.waiting.get((server.release, type_), {})]
+    late = [type_ for type_ in types if _waits(server, known, type_, code)]
     issues = compiled.wrong.get(one.id, ())
     parts: list[Part] = [
         {"name": "definition", "valueReference": {"reference": f"{TYPE}/{one.id}"}},
@@ -133,6 +138,11 @@ def _parameter(server: Server, known: Known, compiled: Compiled, one: Registered
     if issues:
         parts.append({"name": "outcome", "resource": outcome(issues)})
     return {"name": "parameter", "part": parts}
+
+
+def _waits(server: Server, known: Known, type_: str, code: str) -> bool:
+    form = server.form(type_)
+    return (code if form == server.release else viewed(code)) in known.now.waiting.get((form, type_), {})
 
 
 _OUT = (

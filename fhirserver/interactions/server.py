@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fhirserver.errors import Gone, NotFound
-from fhirserver.resources.registry import VERSIONS, Release, resource_types
+from fhirserver.resources.registry import VERSIONS, Release, resource_types, stored_release
 from fhirserver.settings import Settings
 from fhirserver.store.documents import Version
 from fhirserver.store.store import Store, Tx
@@ -19,6 +19,14 @@ class Server:
     store: Store
     release: Release
     base: str
+
+    def form(self, type_: str) -> Release:
+        """The release in whose form resources of a type are stored."""
+        return stored_release(self.release, type_)
+
+    def seen_in(self, release: Release) -> Server:
+        """The same address, over what is stored as a base of another release sees it."""
+        return self if release == self.release else replace(self, release=release, store=self.store.seen_in(release))
 
     def url(self, type_: str, id_: str) -> str:
         """The address of a resource."""
@@ -46,7 +54,7 @@ def known_type(server: Server, type_: str) -> None:
 
 def present(server: Server, version: Version | None, name: str) -> Version:
     """The version if it is there and not deleted; NotFound or Gone otherwise. `name` is for the sentence: Patient/7."""
-    if version is None or version.release != server.release:
+    if version is None:
         raise NotFound(f"There is no {name} here.")
     if version.gone:
         raise Gone(

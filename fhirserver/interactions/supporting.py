@@ -117,11 +117,11 @@ async def _fetched(
     for place in wanted:
         now = current.get((place.type, place.id))
         if now is not None and place.version in (None, now.version):
-            if (place.type, place.id) not in members and now.release == server.release:
+            if (place.type, place.id) not in members:
                 found[_name(now)] = now
         elif place.version is not None:
             then = await reader.read_version(place.type, place.id, place.version)
-            if then is not None and not then.gone and then.release == server.release:
+            if then is not None and not then.gone:
                 found[f"{_name(then)}/_history/{then.version}"] = then
     return found
 

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -106,7 +105,7 @@ class Tender:
         return True
 
     async def _do(self, one: Pass) -> None:
-        server = replace(self.server, release=one.release)
+        server = self.server.seen_in(one.release)
 
         def index(resource: Resource) -> IndexEntry:
             return write.index(server, resource)
@@ -128,7 +127,7 @@ class Tender:
         """What there is that may contain resources of a type: its types, with the postings of those that do."""
         found: dict[str, list[str]] = {}
         with added.in_force(self.known.now):
-            for type_ in await self._store.types():
+            for type_ in await self._store.seen_in(one.release).types():
                 for code, parameter in parameters(one.release, type_).items():
                     if parameter.kind == "reference" and one.type in targets(parameter):
                         found.setdefault(type_, []).append(mark(code, one.type))

@@ -224,7 +224,7 @@ async def _heads(server: Server, wanted: Iterable[Need], within: Tx | None = Non
             asked = Param(type_, "url", uri.Uri(tuple(urls)))
         # As a tree, for what a parameter finds may stand under another's name.
         where = to_mongo(asked, server.release)
-        rows = await (within or server.store).told(type_, {**where, "rel": server.release}, _TOLD, _MOST)
+        rows = await (within or server.store).told(type_, where, _TOLD, _MOST)
         for id_, number, told in rows:
             found[type_, id_] = _Head(type_, id_, number, told)
     return list(found.values())
@@ -243,7 +243,7 @@ def _chunks(wanted: Iterable[Need]) -> Iterator[tuple[Kind, list[str]]]:
 
 async def stored_systems(server: Server, reader: Reader, limit: int) -> list[Resource]:
     """What is told of at most `limit` CodeSystems that are stored, supplements aside."""
-    where = {**to_mongo(EVERYTHING, server.release), "rel": server.release}
+    where = to_mongo(EVERYTHING, server.release)
     rows = await reader.told("CodeSystem", where, (*_TOLD, "hierarchyMeaning"), limit)
     return [told for _, _, told in rows if "url" in told and told.get("content") != "supplement"]
 

@@ -48,7 +48,7 @@ async def _in(server: Server, reader: Reader, leaf: Concepts, reference: str) ->
     literal = fhirjson.literal(reference)
     if literal is not None and literal.type == "ValueSet" and literal.base in (None, f"{server.base}/"):
         version = None if literal.version else await reader.read("ValueSet", literal.id)
-        if version is not None and not version.gone and version.release == server.release:
+        if version is not None and not version.gone:
             valueset = fhirjson.loads(version.body)
             known = await terms.contents(server, here, needs(valueset))
             made, key = _made(server, known, leaf, version.version)

@@ -11,6 +11,7 @@ from fhirserver.errors import BadRequest, FhirError, Issue, NotFound, Unprocessa
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import profiles, write
 from fhirserver.interactions.apart import apart
+from fhirserver.interactions.lens import served, taken
 from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.read import read
 from fhirserver.interactions.server import Server, shown
@@ -33,7 +34,7 @@ async def _validate(server: Server, call: Call, given: Arguments) -> Answer:
     if mode == "profile" and profile is None:
         raise BadRequest("The mode 'profile' needs the parameter 'profile'.", expression="profile", code="required")
     if call.type is not None and call.id is not None and (sent is None or mode == "delete"):
-        stored = fhirjson.loads((await read(server, call.type, call.id)).body)
+        stored = fhirjson.loads(served(server, await read(server, call.type, call.id)).body)
         sent = sent if sent is not None and mode != "delete" else stored
     if sent is None:
         raise BadRequest(
@@ -110,7 +111,8 @@ async def _written(server: Server, resource: Resource, id_: str | None) -> list[
         await write.accept(server, type_, resource)
     except FhirError as error:
         return list(error.issues)
-    return await _rehearsed(server, write.Put(type_, id_ or write.new_id(), resource, create_only=id_ is None))
+    put = write.Put(type_, id_ or write.new_id(), taken(server, resource), create_only=id_ is None)
+    return await _rehearsed(server, put)
 
 
 class _Rehearsed(Exception):

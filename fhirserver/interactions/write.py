@@ -17,6 +17,7 @@ from fhirserver.interactions import defining, definitions, enrol, integrity, pro
 from fhirserver.interactions.apart import apart
 from fhirserver.interactions.in_force import known as parameters
 from fhirserver.interactions.indexed import indexed
+from fhirserver.interactions.lens import taken
 from fhirserver.interactions.read import known
 from fhirserver.interactions.server import Server, known_type
 from fhirserver.resources.subsets import refuse_subset
@@ -30,8 +31,9 @@ from fhirserver.store.store import Tx
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Writes a resource under an id; `create_only` when the id was just made, `expected` the version of If-Match.
+    """Writes a resource, in the form that is stored, under an id.
 
+    `create_only` when the id was just made, `expected` the version of If-Match.
     `notes` is what `accept` had to say of the resource.
     """
 
@@ -73,14 +75,15 @@ def new_id() -> str:
 async def create(server: Server, type_: str, resource: Resource) -> Outcome:
     """Stores a new resource under a new id; an id in the body is ignored, as the specification says."""
     notes = await accept(server, type_, resource)
-    return (await apply(server, [Put(type_, new_id(), resource, create_only=True, notes=notes)]))[0]
+    stored = taken(server, resource)
+    return (await apply(server, [Put(type_, new_id(), stored, create_only=True, notes=notes)]))[0]
 
 
 async def update(server: Server, type_: str, id_: str, resource: Resource, expected: Expected | None = None) -> Outcome:
     """Stores the next version, or the first one under an id the client chose."""
     named(type_, id_, resource)
     notes = await accept(server, type_, resource)
-    return (await apply(server, [Put(type_, id_, resource, expected, notes=notes)]))[0]
+    return (await apply(server, [Put(type_, id_, taken(server, resource), expected, notes=notes)]))[0]
 
 
 async def delete(server: Server, type_: str, id_: str, expected: Expected | None = None) -> Outcome:
@@ -116,7 +119,8 @@ async def accept(
     if type_ == "ResearchSubject":
         consent = resource.get("consent")
         consents = consent if isinstance(consent, list) else []
-        own_references(server, [resource.get("study"), resource.get("subject"), *consents])
+        subjects = [resource.get(name) for name in ("subject", "individual")]
+        own_references(server, [resource.get("study"), *subjects, *consents])
     if resource["resourceType"] != type_:
         raise BadRequest(
             f"The URL is for {type_}, the body is a {resource['resourceType']}: send it to its own type.",
@@ -141,7 +145,7 @@ def index(server: Server, resource: Resource) -> IndexEntry:
     """Search terms of a resource; a Group's members are kept and found apart from it."""
     # By the newest there is: a request may have begun before it was defined.
     with in_force(parameters(server.store).now):
-        return indexed(server.settings, server.release, resource)
+        return indexed(server.settings, server.form(resource["resourceType"]), resource)
 
 
 async def apply(server: Server, operations: Sequence[Operation]) -> list[Outcome]:
@@ -266,7 +270,8 @@ async def _ruled(server: Server, tx: Tx, operation: Operation) -> Outcome:
     """A write that the rules of enrolment allow, with what follows from it."""
     before = _content(await tx.read(operation.type, operation.id))
     after = operation.resource | {"id": operation.id} if isinstance(operation, Put) else None
-    effect = await enrol.subject_written(tx, server.settings, server.release, before, after, today=fhirjson.today())
+    release, today = server.form(operation.type), fhirjson.today()
+    effect = await enrol.subject_written(tx, server.settings, release, before, after, today=today)
     warnings = tuple(effect.warnings)
     if isinstance(operation, Remove):
         return _removed(await tx.remove(operation.type, operation.id, expected=operation.expected), warnings)
@@ -281,7 +286,7 @@ async def _alone(server: Server, operation: Operation) -> Outcome:
                 resource,
                 type=type_,
                 id=id_,
-                release=server.release,
+                release=server.form(type_),
                 entry=index(server, resource),
                 expected=expected,
                 create_only=create_only,
@@ -294,7 +299,7 @@ async def _alone(server: Server, operation: Operation) -> Outcome:
 def item(server: Server, put: Put) -> Item:
     """What the store is to write."""
     entry_ = index(server, put.resource)
-    return Item(put.resource, put.type, put.id, server.release, entry_, put.expected, put.create_only)
+    return Item(put.resource, put.type, put.id, server.form(put.type), entry_, put.expected, put.create_only)
 
 
 def _removed(written: Written | None, warnings: tuple[Issue, ...] = ()) -> Outcome:

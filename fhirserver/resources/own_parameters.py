@@ -16,12 +16,14 @@ class Own:
     """What a parameter of our own means, for people; `chain` says how it is asked of another resource.
 
     A chain is a reference parameter, the type it leads to and that type's parameter. `stored` is the kind that the
-    values are kept as which the server works out itself; without either it is a parameter like any other.
+    values are kept as which the server works out itself; without either it is a parameter like any other. `same` is
+    what R5 calls it, where that is another name.
     """
 
     description: str
     chain: tuple[str, str, str] | None = None
     stored: str | None = None
+    same: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ ROWS: Mapping[str, Mapping[str, tuple[Row, ...]]] = MappingProxyType(
                     "enrollment",
                     "reference",
                     "ResearchStudy.enrollment",
-                    Own("Studies by the Group of those who may take part or do."),
+                    Own("Studies by the Group of those who may take part or do.", same="eligibility"),
                     ("Group",),
                 ),
                 _recruiting("ResearchStudy.status", "the status is active"),

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from fhirserver.resources.registry import Kind, Release, SearchParameter
+from fhirserver.resources.registry import Kind, Release, SearchParameter, stored_release
 
 Place = tuple[Release, str]
 """A release and a type of it."""
@@ -64,12 +64,12 @@ def in_force(these: InForce) -> Iterator[None]:
 
 def additions(release: Release, type_: str) -> Additions | None:
     """What a type has beside the parameters of its release."""
-    return _NOW.get().by_type.get((release, type_))
+    return _NOW.get().by_type.get((stored_release(release, type_), type_))
 
 
 def waiting(release: Release, type_: str) -> Mapping[str, str]:
     """The parameters of a type that cannot be searched by yet, with how far they are."""
-    return _NOW.get().waiting.get((release, type_), MappingProxyType({}))
+    return _NOW.get().waiting.get((stored_release(release, type_), type_), MappingProxyType({}))
 
 
 MARK = "|set|"

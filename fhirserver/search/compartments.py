@@ -11,6 +11,7 @@ from fhirserver.resources.registry import Release, compartments
 from fhirserver.search.ast import Ids, Member, Node, Or, Param
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds.reference import RefIn
+from fhirserver.search.named import named
 
 ITSELF = "{def}"
 """What a definition calls the resource that a compartment is of."""
@@ -24,6 +25,7 @@ def types(release: Release, compartment: str) -> tuple[str, ...]:
 def membership(release: Release, compartment: str, id_: str, type_: str, bases: Sequence[str] = ()) -> Node:
     """The search for those resources of a type that are in a compartment; a type it never holds has none."""
     codes = compartments(release)[compartment].get(type_, ())
+    known = named(release, type_)
     test = RefIn(compartment, (id_,), tuple(bases))
     found: list[Node] = []
     for code in codes:
@@ -32,5 +34,5 @@ def membership(release: Release, compartment: str, id_: str, type_: str, bases: 
         elif (type_, code) == MEMBERS:
             found.append(Member(test.forms))
         else:
-            found.append(Param(type_, code, test))
+            found.append(Param(type_, known[code].code, test))
     return found[0] if len(found) == 1 else Or(tuple(found))

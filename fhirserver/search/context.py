@@ -13,7 +13,8 @@ from fhirserver.resources.registry import Release
 from fhirserver.search.added import waiting
 from fhirserver.search.ast import Chain, Node, Or
 from fhirserver.search.kinds import reference
-from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.named import named
+from fhirserver.search.parameters import Parameter
 
 MAX_DEPTH = 6
 """Links of a chain, each of which is a search of its own."""
@@ -47,18 +48,18 @@ class Context:
 
 def known(context: Context, code: str) -> Parameter:
     """The parameter of the context's type; Unknown when it has none of that name."""
-    found = parameters(context.release, context.type).get(code)
+    found = named(context.release, context.type).get(code)
     if found is None:
         raise Unknown(
             f"{context.type} has no search parameter '{code}': /metadata lists those it has.", expression=context.given
         )
-    ready(context.release, context.type, code, context.given)
+    ready(context.release, context.type, found, code, context.given)
     return found
 
 
-def ready(release: Release, type_: str, code: str, given: str) -> None:
+def ready(release: Release, type_: str, parameter: Parameter, code: str, given: str) -> None:
     """Refuses a parameter that not all resources are indexed by yet: what it found now would not be all there is."""
-    progress = waiting(release, type_).get(code)
+    progress = waiting(release, type_).get(parameter.code)
     if progress is not None:
         raise Unavailable(
             f"'{code}' of {type_} is new, and the resources that are there are being indexed by it ({progress}): ask "
@@ -80,7 +81,7 @@ def linked(context: Context, code: str, type_: str | None, further: Callable[[Co
     if type_ is not None:
         if type_ not in targets:
             raise BadRequest(f"'{code}' never refers to a {type_}.", expression=context.given)
-        return Chain(context.type, code, type_, further(context.at(type_)), context.bases)
+        return Chain(context.type, parameter.code, type_, further(context.at(type_)), context.bases)
     if not parameter.definition.targets:
         raise BadRequest(
             f"'{code}' may refer to any type: name one, as in '{code}:Patient.{example}'.", expression=context.given
@@ -89,7 +90,7 @@ def linked(context: Context, code: str, type_: str | None, further: Callable[[Co
     refusals: list[FhirError] = []
     for target in sorted(targets):
         try:
-            found.append(Chain(context.type, code, target, further(context.at(target)), context.bases))
+            found.append(Chain(context.type, parameter.code, target, further(context.at(target)), context.bases))
         except Unknown as refusal:
             refusals.append(refusal)
     if not found:

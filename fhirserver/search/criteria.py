@@ -262,4 +262,4 @@ def _has(context: Context, name: str, value: str) -> Node:
     parameter = known(inner, code)
     if parameter.kind != "reference" or context.type not in reference.targets(parameter):
         raise BadRequest(f"'{code}' of {source} is no reference to a {context.type}.", expression=context.given)
-    return Has(context.type, source, code, parse(inner, rest, value))
+    return Has(context.type, source, parameter.code, parse(inner, rest, value))

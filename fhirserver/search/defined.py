@@ -7,17 +7,17 @@ definitions can be loaded. https://hl7.org/fhir/R5/searchparameter.html
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from fhirserver.errors import Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.resources import registry
-from fhirserver.resources.registry import Release, SearchParameter
+from fhirserver.resources.registry import Release, SearchParameter, stored_release
 from fhirserver.search.added import NONE, Additions, InForce, Kinds, Place
 from fhirserver.search.defining import Unusable, bases, check, definition, kind_of, leads, listed, same
-from fhirserver.search.parameters import by_url
+from fhirserver.search.parameters import by_url, viewed
 
 TYPE = "SearchParameter"
 _KEPT = (
@@ -177,12 +177,26 @@ def in_force(
     by_type: dict[Place, Additions] = {}
     waiting: dict[Place, Mapping[str, str]] = {}
     for one in found.values():
-        for place, rows in one.by_type.items():
-            definitions = tuple(rows[code].parameter for code in sorted(rows))
+        for given, rows in one.by_type.items():
+            release, type_ = given
+            place = stored_release(release, type_), type_
+            definitions = tuple(_stored(place, release, rows[code].parameter) for code in sorted(rows))
+            kinds = one.kinds
+            if place in by_type:  # what both releases add to a type that they share
+                definitions = tuple(sorted((*by_type[place].definitions, *definitions), key=lambda each: each.code))
+                kinds = {**by_type[place].kinds, **kinds}
             kept = before.by_type.get(place)
-            alike = kept is not None and kept.definitions == definitions and kept.kinds == one.kinds
-            by_type[place] = kept if kept is not None and alike else Additions(definitions, one.kinds)
+            alike = kept is not None and kept.definitions == definitions and kept.kinds == kinds
+            by_type[place] = kept if kept is not None and alike else Additions(definitions, kinds)
             done = indexed.get(place, 0)
-            if late := [code for code, row in rows.items() if row.number > done]:
-                waiting[place] = dict.fromkeys(late, progress.get(place, "indexing begins in a moment"))
+            if late := [_stored(place, release, row.parameter).code for row in rows.values() if row.number > done]:
+                said = progress.get(place, "indexing begins in a moment")
+                waiting[place] = {**waiting.get(place, {}), **dict.fromkeys(late, said)}
     return InForce(number, by_type, waiting)
+
+
+def _stored(place: Place, release: Release, parameter: SearchParameter) -> SearchParameter:
+    """A parameter as its type is indexed by it: what one release adds reads the resource as that release sees it."""
+    if place[0] == release:
+        return parameter
+    return replace(parameter, code=viewed(parameter.code), view=release)

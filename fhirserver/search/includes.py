@@ -16,7 +16,8 @@ from fhirserver.search.ast import Member, Node, Or, Param
 from fhirserver.search.chains import links
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds import reference
-from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.named import named
+from fhirserver.search.parameters import Parameter
 from fhirserver.search.results import Include
 
 
@@ -48,7 +49,7 @@ def _parameters(release: Release, include: Include) -> tuple[Parameter, ...]:
 
 @lru_cache(1024)
 def _chosen(release: Release, include: Include, _more: Additions | None) -> tuple[Parameter, ...]:
-    every = parameters(release, include.source)
+    every = named(release, include.source)
     chosen = every.values() if include.code == "*" else (every[include.code],)
     return tuple(each for each in chosen if each.kind == "reference" and each.code not in ("_in", "_profile"))
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from fhirserver.resources.registry import Release
+from fhirserver.releases import converted
+from fhirserver.resources.registry import Release, stored_release
 from fhirserver.search import infix, order, paths, presence, within
 from fhirserver.search.added import Additions, additions, mark, now
 from fhirserver.search.kinds import (
@@ -127,15 +128,29 @@ def entry(
 
 
 def _gathered(release: Release, resource: dict[str, Any], texts: bool = False) -> Sink:
-    """What all parameters find in a resource."""
+    """What all parameters find in a resource that has the form of a release."""
     type_ = resource["resourceType"]
-    place = _plan(release, type_, additions(release, type_), texts)
-    sink = Sink(resource)
+    stored, more = stored_release(release, type_), additions(release, type_)
+    sink = Sink(converted(resource, release, stored))
     sink.t.append(LIVE)
-    for indexer in place.indexers:
-        indexer(resource, sink)
-    _walk(place.children, resource, sink)
+    _found(_plan(stored, type_, more, texts, None), sink)
+    for view in _views(stored, type_, more):
+        stored_root, sink.root = sink.root, converted(sink.root, stored, view)
+        _found(_plan(stored, type_, more, texts, view), sink)
+        sink.root = stored_root
     return sink
+
+
+def _found(place: _Place, sink: Sink) -> None:
+    for indexer in place.indexers:
+        indexer(sink.root, sink)
+    _walk(place.children, sink.root, sink)
+
+
+@lru_cache(1024)
+def _views(release: Release, type_: str, _more: Additions | None) -> tuple[Release, ...]:
+    """The releases whose form of a resource has parameters of its own."""
+    return tuple(sorted({each.view for each in parameters(release, type_).values() if each.view is not None}))
 
 
 def _walk(children: dict[str, _Place], item: dict[str, Any], sink: Sink) -> None:
@@ -154,9 +169,11 @@ def _walk(children: dict[str, _Place], item: dict[str, Any], sink: Sink) -> None
 
 
 @lru_cache(1024)
-def _plan(release: Release, type_: str, _more: Additions | None, texts: bool) -> _Place:
+def _plan(release: Release, type_: str, _more: Additions | None, texts: bool, view: Release | None) -> _Place:
     root = _Place()
     for parameter in parameters(release, type_).values():
+        if parameter.view != view:
+            continue
         if parameter.code in ELSEWHERE or parameter.union or (type_, parameter.code) == MEMBERS:
             continue
         if parameter.kind == "composite":

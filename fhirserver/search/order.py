@@ -77,7 +77,7 @@ def ranged(release: Release, type_: str) -> frozenset[str]:
     return frozenset(
         code
         for code, each in standard(release, type_).items()
-        if each.types & {"HumanName", "Address"} or any(_is_of_parts(release, type_, b) for b in each.branches)
+        if each.types & {"HumanName", "Address"} or any(_is_of_parts(each.release, type_, b) for b in each.branches)
     )
 
 

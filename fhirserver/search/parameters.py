@@ -8,10 +8,12 @@ from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, get_args
 
+from fhirserver.releases import converted
 from fhirserver.resources import registry
 from fhirserver.resources.fhirpath.syntax import NotUnderstood
+from fhirserver.resources.lens_parameters import EQUAL
 from fhirserver.resources.own_parameters import Own
-from fhirserver.resources.registry import Kind, Release
+from fhirserver.resources.registry import Kind, Release, has_lens, stored_release
 from fhirserver.search import computed, evaluated, paths
 from fhirserver.search.added import Additions, Kinds, additions
 
@@ -111,20 +113,32 @@ class Parameter:
         pairs = zip(self.branches, self.components, strict=True)
         return tuple((branch, tuple((c.kind, c.branches) for c in row)) for branch, row in pairs)
 
+    @property
+    def view(self) -> Release | None:
+        """The release as whose form it reads a resource, if that is not the one that is stored."""
+        return self.definition.view
+
     def values(self, resource: dict[str, Any]) -> list[tuple[str, Any]]:
-        """(FHIR type, value) of all it finds in a resource."""
+        """(FHIR type, value) of all it finds in a resource as it is stored."""
+        if self.view is not None:
+            resource = converted(resource, stored_release(self.view, self.base), self.view)
         return [(b.type, value) for b in self.branches for value in paths.select(b, resource, resource)]
 
 
 def parameters(release: Release, type_: str) -> Mapping[str, Parameter]:
-    """Code → parameter of a type; those without an expression (_filter, _has …) are not among them."""
+    """Code → parameter that a type is indexed by; those without an expression (_filter, _has …) are not among them.
+
+    A type that is stored in one form for all releases is indexed by the parameters of that form's release, and by
+    those of another that say something else: the latter under codes of their own. Who asks by names of a release:
+    search/named.py.
+    """
     more = additions(release, type_)
-    return standard(release, type_) if more is None else _extended(release, type_, more)
+    return standard(release, type_) if more is None else _extended(stored_release(release, type_), type_, more)
 
 
 @lru_cache(1024)
 def _extended(release: Release, type_: str, more: Additions) -> Mapping[str, Parameter]:
-    added = {each.code: fitting(build(release, type_, each, more.kinds)) for each in more.definitions}
+    added = {each.code: fitting(build(each.view or release, type_, each, more.kinds)) for each in more.definitions}
     # A parameter of the release stays what it is, whatever was added beside it.
     return {**standard(release, type_), **added}
 
@@ -139,7 +153,52 @@ def fitting(parameter: Parameter) -> Parameter:
 
 @cache
 def standard(release: Release, type_: str) -> Mapping[str, Parameter]:
-    """The parameters that a type has by its release."""
+    """The parameters that a type is indexed by whatever was defined at run time; see `parameters`."""
+    if not has_lens(type_):
+        return of_release(release, type_)
+    return {**of_release("R5", type_), **{each.code: each for each in views(type_).values()}}
+
+
+@cache
+def views(type_: str) -> Mapping[str, Parameter]:
+    """R4's name → parameter, of those that find what no parameter of the stored form does."""
+    same = equal(type_)
+    return {
+        code: replace(
+            each,
+            code=viewed(code),
+            union=(),
+            definition=replace(each.definition, code=viewed(code), view="R4"),
+        )
+        for code, each in of_release("R4", type_).items()
+        if code not in same and each.definition.own is None
+    }
+
+
+def viewed(code: str) -> str:
+    """The code by which a parameter of R4's own is stored: no code of a definition has capitals."""
+    return f"R4-{code}"
+
+
+@cache
+def equal(type_: str) -> Mapping[str, str]:
+    """R4's name → code of the stored form's parameter that finds the same."""
+    known, named = of_release("R5", type_), EQUAL.get(type_, {})
+    found: dict[str, str] = {}
+    for code, each in of_release("R4", type_).items():
+        own = each.definition.own
+        if own is not None:
+            there = own.same or (code if own.stored else "")
+        else:
+            there = code if code.startswith("_") else named.get(code, "")
+        if there in known:
+            found[code] = there
+    return found
+
+
+@cache
+def of_release(release: Release, type_: str) -> Mapping[str, Parameter]:
+    """The parameters that a release gives a type, to be read from a resource in that release's form."""
     found: dict[str, Parameter] = {}
     for definition in registry.search_parameters(release, type_).values():
         if definition.own is not None and (definition.own.chain or definition.own.stored):

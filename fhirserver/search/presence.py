@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from fhirserver.resources.registry import Release
+from fhirserver.resources.registry import RELEASES, Release
 from fhirserver.search.added import Additions, additions
 from fhirserver.search.parameters import parameters, standard
 
@@ -86,9 +86,11 @@ def _code(head: str) -> str:
 @cache
 def _groups(release: Release, type_: str, more: Additions | None) -> tuple[tuple[str, ...], ...]:
     """The parameters of a type, those of the release together, each that was added alone: so a posting stays true."""
-    own = [code for code in standard(release, type_) if _is_indexed(release, type_, code)]
-    of_release = [code for code in own if standard(release, type_)[code].definition.own is None]
-    chunks = [tuple(of_release[at : at + TOGETHER]) for at in range(0, len(of_release), TOGETHER)]
+    known = standard(release, type_)
+    own = [code for code in known if _is_indexed(release, type_, code)]
+    of_release = [code for code in own if known[code].definition.own is None]
+    by_view = [[code for code in of_release if known[code].view == view] for view in (None, *RELEASES)]
+    chunks = [tuple(codes[at : at + TOGETHER]) for codes in by_view for at in range(0, len(codes), TOGETHER)]
     others = [code for code in own if code not in of_release]
     others += [each.code for each in more.definitions] if more else []
     return (*chunks, *((code,) for code in sorted(set(others))))

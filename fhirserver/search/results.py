@@ -13,7 +13,7 @@ from fhirserver.errors import BadRequest, NotSupported
 from fhirserver.resources import registry
 from fhirserver.resources.registry import Release
 from fhirserver.search.context import Unknown, ready
-from fhirserver.search.parameters import parameters
+from fhirserver.search.named import named
 
 Total = Literal["none", "estimate", "accurate"]
 Summary = Literal["count", "true", "text", "data", "false"]
@@ -77,16 +77,16 @@ def sort(release: Release, type_: str, value: str) -> tuple[tuple[str, bool], ..
         if code == SCORE:
             found.append((code, each.startswith("-")))
             continue
-        parameter = parameters(release, type_).get(code)
+        parameter = named(release, type_).get(code)
         if parameter is None:
             raise Unknown(f"{type_} has no search parameter '{code}' to sort by.", expression="_sort")
-        ready(release, type_, code, "_sort")
+        ready(release, type_, parameter, code, "_sort")
         if parameter.kind not in _SORTABLE or code == "_in" or (type_, code) == ("Group", "member"):
             raise NotSupported(
                 f"'{code}', a parameter of kind {parameter.kind}, cannot be sorted by.", expression="_sort"
             )
-        if code not in [known for known, _ in found]:
-            found.append((code, each.startswith("-")))
+        if parameter.code not in [known for known, _ in found]:
+            found.append((parameter.code, each.startswith("-")))
     if len(found) > 5:
         raise BadRequest("'_sort' takes at most 5 parameters.", expression="_sort")
     return tuple(found)
@@ -135,10 +135,10 @@ def include(release: Release, sources: Collection[str], name: str, modifier: str
             expression=given,
         )
     if code != EVERY:
-        parameter = parameters(release, source).get(code)
+        parameter = named(release, source).get(code)
         if parameter is None:
             raise Unknown(f"{source} has no search parameter '{code}' to include.", expression=given)
-        ready(release, source, code, given)
+        ready(release, source, parameter, code, given)
         if parameter.kind != "reference" or code == "_in":
             raise BadRequest(f"'{code}' of {source} is no reference, so it includes nothing.", expression=given)
     return Include(source, code, target or None, iterate)

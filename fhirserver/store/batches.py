@@ -12,6 +12,7 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import PyMongoError
 
 from fhirserver.errors import Duplicate
+from fhirserver.resources.registry import placed
 from fhirserver.store import groups, members, reads, superseding
 from fhirserver.store.context import Context, RerunError
 from fhirserver.store.documents import Expected, Put, Stored, Written, superseded
@@ -120,7 +121,7 @@ async def _write_type(ctx: Context, type: str, pairs: list[tuple[Stored | None, 
             raise
         if ctx.careful:
             raise Duplicate(
-                f"A {type} of this Bundle exists already: send it with another id, or as an update."
+                f"A {placed(type)} of this Bundle exists already: send it with another id, or as an update."
             ) from error
         # Something is there that a create did not expect, perhaps a deletion: run again and look first.
         raise RerunError from error

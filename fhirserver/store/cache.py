@@ -45,9 +45,20 @@ class Cache:
         self._versions.move_to_end(key)
         return self._versions[key]
 
+    def form(self, version: Version, release: str) -> Version | None:
+        """A version in the form of another release, if that is kept."""
+        return self.get(f"{version.type} {release}", version.id, version.version)
+
+    def put_form(self, version: Version) -> Version:
+        """Keeps a version in the form of another release than it is stored in."""
+        self._put((f"{version.type} {version.release}", version.id, version.version), version)
+        return version
+
     def put(self, version: Version) -> None:
         """Keeps a version that is known to be committed."""
-        key = (version.type, version.id, version.version)
+        self._put((version.type, version.id, version.version), version)
+
+    def _put(self, key: tuple[str, str, int], version: Version) -> None:
         cost = len(version.body) + _OVERHEAD
         if cost > self.limit:
             return

@@ -42,9 +42,8 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A page that is wanted: of `release`, within `window`, after `after`, at most `limit` versions."""
+    """A page that is wanted: within `window`, after `after`, at most `limit` versions."""
 
-    release: str
     window: Window = WHOLE
     descending: bool = True
     limit: int = 50
@@ -135,7 +134,7 @@ def _stages(type: str, old: bool, ask: Ask, limit: int) -> list[Document]:
 
 def _match(type: str, old: bool, ask: Ask) -> Document:
     """What lies in the window and after the last page's end; each branch is one range of the index."""
-    fixed: Document = {"ty": type, "rel": ask.release} if old else {"rel": ask.release}
+    fixed: Document = {"ty": type} if old else {}
     bounds: Document = {}
     if ask.window.since is not None:
         bounds["$gte"] = ask.window.since

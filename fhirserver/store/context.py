@@ -18,7 +18,7 @@ from fhirserver.store.locks import Queues
 from fhirserver.store.tally import Operation
 
 Session = AsyncClientSession
-_TYPE = re.compile("[A-Z][A-Za-z]*")
+_TYPE = re.compile(r"[A-Z][A-Za-z]*(\.R4)?")
 _NUMBER = {"v": 1, "_id": 0}
 _ONE_NUMBER = {
     "projection": _NUMBER,
@@ -76,7 +76,7 @@ class Context:
         return Context(db, cache, Queues(), self.search_timeout_ms, self.prepared)
 
     def of(self, type: str) -> AsyncCollection[Document]:
-        """The collection of a resource type."""
+        """The collection of a resource type, or of its place."""
         found = self.collections.get(type)
         if found is None:
             if not _TYPE.fullmatch(type):

@@ -1,17 +1,20 @@
 """The store: every operation on resources, alone or within a transaction.
 
 Operations        read, search, members
-├── Store         … and writes, each on its own
-└── Tx            … and writes that happen all or not at all
+└── Writer
+    ├── Store     … and writes, each on its own
+    └── Tx        … and writes that happen all or not at all
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fhirserver.fhirjson import Resource
+from fhirserver.resources.registry import Release, placed
 from fhirserver.store import (
     batches,
     facts,
@@ -37,7 +40,21 @@ from fhirserver.store.tracing import Asked, Explained, Listening, Trace
 T = TypeVar("T")
 
 
-class Tx(Operations):
+class Writer(Operations):
+    """What the writes of a store and of a transaction share: places on the way in, types on the way out."""
+
+    def _items(self, items: Sequence[Put]) -> Sequence[Put]:
+        if self._release == "R5":
+            return items
+        return [replace(each, type=self._at(each.type)) for each in items]
+
+    def _written(self, written: list[Written]) -> list[Written]:
+        if self._release == "R5":
+            return written
+        return [replace(each, version=self._named(each.version)) for each in written]
+
+
+class Tx(Writer):
     """The operations within one transaction; its writes are seen by its own reads, by others once it is committed."""
 
     async def put(
@@ -63,12 +80,13 @@ class Tx(Operations):
     async def put_many(self, items: Sequence[Put]) -> list[Written]:
         """Writes many resources in a few round trips, each at most once; see `Store.put`."""
         with self._ctx.translated():
-            return await batches.put_many(self._ctx, items)
+            return self._written(await batches.put_many(self._ctx, self._items(items)))
 
     async def remove(self, type: str, id: str, *, expected: Expected | None = None) -> Written | None:
         """See `Store.remove`."""
         with self._ctx.translated():
-            return await batches.remove(self._ctx, type, id, expected)
+            written = await batches.remove(self._ctx, self._at(type), id, expected)
+        return written and self._written([written])[0]
 
     async def add_members(
         self,
@@ -111,15 +129,24 @@ class Tx(Operations):
             return await groups.change(self._ctx, group_id, reference, edit, release, touch, index)
 
 
-class Store(Operations):
+class Store(Writer):
     """The operations on their own; `transact` joins several."""
 
     _secret: bytes | None = None
 
-    def __init__(self, ctx: Context, listening: Listening | None = None) -> None:
-        super().__init__(ctx)
+    def __init__(self, ctx: Context, listening: Listening | None = None, release: Release = "R5") -> None:
+        super().__init__(ctx, release)
         self._combiner = Combiner(ctx)
         self._listening = listening
+        self._seen: dict[Release, Store] = {release: self}
+
+    def seen_in(self, release: Release) -> Store:
+        """The same store as a base of another release sees it."""
+        found = self._seen.get(release)
+        if found is None:
+            found = self._seen[release] = Store(self._ctx, self._listening, release)
+            found._seen, found._combiner = self._seen, self._combiner
+        return found
 
     async def put(
         self,
@@ -141,7 +168,7 @@ class Store(Operations):
         item = Put(resource, type, id, release, entry, expected, create_only)
         if type == members.TYPE:
             return await self.transact(lambda tx: batches_put(tx, item), locks=[f"{type}/{id}"])
-        return await writes.put(self._ctx, item)
+        return self._written([await writes.put(self._ctx, self._items([item])[0])])[0]
 
     async def put_many(self, items: Sequence[Put]) -> list[Written]:
         """Writes all `items` or none."""
@@ -150,7 +177,7 @@ class Store(Operations):
     async def create_many(self, items: Sequence[Put]) -> list[Written]:
         """Writes all `items`, new under new ids, or none; shares a transaction with others that do so now."""
         with self._ctx.translated():
-            return await self._combiner.create(items)
+            return self._written(await self._combiner.create(self._items(items)))
 
     async def remove(self, type: str, id: str, *, expected: Expected | None = None) -> Written | None:
         """Writes a version that says the resource is gone: None when there never was one, unchanged when it is gone.
@@ -159,7 +186,8 @@ class Store(Operations):
         """
         if type == members.TYPE:
             return await self.transact(lambda tx: tx.remove(type, id, expected=expected), locks=[f"{type}/{id}"])
-        return await writes.remove(self._ctx, type, id, expected)
+        written = await writes.remove(self._ctx, self._at(type), id, expected)
+        return written and self._written([written])[0]
 
     async def add_members(
         self,
@@ -216,15 +244,16 @@ class Store(Operations):
 
         `work` may run several times: no effects but through its Tx. Conflict when others stay in the way.
         """
-        return await transactions.transact(self._ctx, lambda ctx: work(Tx(ctx)), locks)
+        return await transactions.transact(self._ctx, lambda ctx: work(Tx(ctx, self._release)), locks)
 
     async def ensure(self, type: str) -> None:
         """Makes the collection and indexes of a type; writes do so by themselves."""
-        await indexes.ensure(self._ctx, type)
+        await indexes.ensure(self._ctx, self._at(type))
 
     async def types(self) -> list[str]:
         """The resource types that have a collection."""
-        return await indexes.types(self._ctx)
+        found = await indexes.types(self._ctx)
+        return sorted(type for each in found if self._at(type := placed(each)) == each)
 
     @property
     def passes(self) -> Passes:
@@ -239,7 +268,7 @@ class Store(Operations):
 
     async def renew(self, version: Version, entry: IndexEntry) -> bool:
         """Gives one version new terms; False when it is not the current one any more."""
-        return await sweeps.renew(self._ctx, version, entry)
+        return await sweeps.renew(self._ctx, replace(version, type=self._at(version.type)), entry)
 
     async def settle(self, current: Pass, index: sweeps.Index) -> Pass:
         """Looks for what a pass that has ended could not see; see `sweeps.settle`."""
@@ -287,7 +316,7 @@ class Store(Operations):
         if self._listening is None:
             raise ValueError("a traced store is not traced again")
         trace = Trace()
-        store = Store(self._ctx.elsewhere(self._listening(trace), Cache(0)))
+        store = Store(self._ctx.elsewhere(self._listening(trace), Cache(0)), release=self._release)
         store._secret = await self.secret()
         try:
             yield store, trace

@@ -18,6 +18,7 @@ from pymongo import UpdateOne
 
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
+from fhirserver.resources.registry import place
 from fhirserver.search.added import MARK, mark
 from fhirserver.store.context import Context
 from fhirserver.store.documents import IndexEntry, Version
@@ -55,14 +56,14 @@ async def step(
     job = current.going
     if job is None:
         return current
-    collection = ctx.of(current.type)
+    collection = ctx.of(place(current.release, current.type))
     with ctx.translated():
         if job.begun is None:
             job = replace(job, begun=fhirjson.now(), total=await collection.estimated_document_count())
         cursor = collection.find({"_id": {"$gt": job.at}}, _projection(job)).sort("_id", 1).limit(BATCH)
         found = await cursor.to_list(None)
         if found:
-            mine = [each for each in found if not each["gone"] and each["rel"] == current.release]
+            mine = [each for each in found if not each["gone"]]
             job = await _write(ctx, current, job, [each for each in mine if job.all or not each.get("t")], index)
             job = replace(job, at=found[-1]["_id"], seen=job.seen + len(found))
             return await Passes(ctx).save(current, job, current.done)
@@ -96,8 +97,14 @@ async def _around(ctx: Context, current: Pass, job: Job, index: Index, type: str
     """Indexes what contains resources of the type, whose entries hold those of what they contain."""
     at = ""
     while True:
-        where = {"t": {"$in": list(postings)}, "_id": {"$gt": at}, "gone": False, "rel": current.release}
-        found = await ctx.of(type).find(where, _projection(job)).sort("_id", 1).limit(BATCH).to_list(None)
+        where = {"t": {"$in": list(postings)}, "_id": {"$gt": at}, "gone": False}
+        found = (
+            await ctx.of(place(current.release, type))
+            .find(where, _projection(job))
+            .sort("_id", 1)
+            .limit(BATCH)
+            .to_list(None)
+        )
         if not found:
             return job
         job = await _write(ctx, replace(current, type=type), job, found, index)
@@ -110,8 +117,12 @@ async def _late(ctx: Context, current: Pass, job: Job, index: Index) -> Job:
     begin, end = (job.begun or job.asked) - MARGIN, fhirjson.now()
     after: dict[str, Any] = {"at": {"$gte": begin}}
     while True:
-        where = {"$and": [{"at": {"$lte": end}}, after], "gone": False, "rel": current.release, "t": unmarked}
-        cursor = ctx.of(current.type).find(where, {**_projection(job), "at": 1}).sort([("at", 1), ("_id", 1)])
+        where = {"$and": [{"at": {"$lte": end}}, after], "gone": False, "t": unmarked}
+        cursor = (
+            ctx.of(place(current.release, current.type))
+            .find(where, {**_projection(job), "at": 1})
+            .sort([("at", 1), ("_id", 1)])
+        )
         found = await cursor.limit(BATCH).to_list(None)
         if not found:
             return job
@@ -138,7 +149,7 @@ async def _write(ctx: Context, current: Pass, job: Job, found: Sequence[Found], 
             begun = time.perf_counter()
     written = 0
     if updates:
-        done = await ctx.of(current.type).bulk_write(updates, ordered=False)
+        done = await ctx.of(place(current.release, current.type)).bulk_write(updates, ordered=False)
         written = done.matched_count
     failed, shown = job.failed + len(errors), (*job.errors, *errors)[:_SHOWN]
     return replace(job, written=job.written + written, failed=failed, errors=shown)
@@ -147,4 +158,4 @@ async def _write(ctx: Context, current: Pass, job: Job, found: Sequence[Found], 
 def _projection(job: Job) -> dict[str, Any]:
     """The resource, and of its postings a mark that says that it needs no more."""
     enough = {"$elemMatch": {"$gte": mark(job.target), "$lt": _BEYOND}}
-    return {"v": 1, "rel": 1, "gone": 1, "r": 1, "t": enough}
+    return {"v": 1, "gone": 1, "r": 1, "t": enough}

@@ -21,7 +21,6 @@ class Extent:
 
     first: int
     last: int
-    release: str
 
 
 async def extent(ctx: Context, type: str, id: str, window: Window) -> Extent | None:
@@ -45,7 +44,7 @@ async def extent(ctx: Context, type: str, id: str, window: Window) -> Extent | N
             # Current at the beginning is the last version that is not younger.
             first = max(first, await _count(ctx, type, id, now, lambda at: at <= begin))
             last = await _count(ctx, type, id, now, lambda at: at < end)
-        return Extent(first, last, now.release)
+        return Extent(first, last)
 
 
 async def _count(ctx: Context, type: str, id: str, now: Stored, older: Callable[[datetime], bool]) -> int:

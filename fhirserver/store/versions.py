@@ -13,6 +13,7 @@ from bson.raw_bson import RawBSONDocument
 from fhirserver import fhirjson
 from fhirserver.errors import Duplicate, PreconditionFailed
 from fhirserver.fhirjson import Resource
+from fhirserver.resources.registry import placed
 from fhirserver.store.codec import Document, encoded
 from fhirserver.store.documents import Among, Expected, Origin, Put, Stored, Version, document, stamped
 
@@ -31,7 +32,7 @@ def check(type: str, id: str, current: Stored | None, expected: Expected | None,
     """PreconditionFailed unless the current version is as expected; Duplicate when there must be none."""
     there = current is not None and not current.gone
     if create_only and there:
-        raise Duplicate(f"{type}/{id} exists already: update it, or create it with another id.")
+        raise Duplicate(f"{placed(type)}/{id} exists already: update it, or create it with another id.")
     if expected is None:
         return
     number, gone = (current.version, current.gone) if current else (0, True)
@@ -39,7 +40,7 @@ def check(type: str, id: str, current: Stored | None, expected: Expected | None,
         return
     state = f"version {number}" + (", which is deleted" if gone else "") if number else "absent"
     raise PreconditionFailed(
-        f"{type}/{id} is {state}, {_asked(expected)}: read it again and repeat the change on what you get."
+        f"{placed(type)}/{id} is {state}, {_asked(expected)}: read it again and repeat the change on what you get."
     )
 
 
@@ -58,15 +59,15 @@ def is_unchanged(item: Put, current: Stored | None) -> bool:
     """Whether the current version says the same already."""
     if current is None or current.gone or current.resource is None or current.release != item.release:
         return False
-    proposed = stamped(item.resource, item.type, item.id, current.version, current.at)
+    proposed = stamped(item.resource, placed(item.type), item.id, current.version, current.at)
     return fhirjson.canonical(proposed) == fhirjson.canonical(current.resource)
 
 
 def step(item: Put, current: Stored | None, *, small: Resource | None = None, members: Document | None = None) -> Step:
     """The version after `current`; `small` is what is stored when that is not the whole resource."""
     number, at = following(current)
-    whole = stamped(item.resource, item.type, item.id, number, at)
-    stored = whole if small is None else stamped(small, item.type, item.id, number, at)
+    whole = stamped(item.resource, placed(item.type), item.id, number, at)
+    stored = whole if small is None else stamped(small, placed(item.type), item.id, number, at)
     created = current is None or current.gone
     origin: Origin | None = None
     if created:

@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from fhirserver import fhirjson
 from fhirserver.errors import Conflict
+from fhirserver.resources.registry import placed
 from fhirserver.store import indexes, reads
 from fhirserver.store.codec import encoded
 from fhirserver.store.context import Context
@@ -113,4 +114,4 @@ def _done(ctx: Context, after: Step) -> Written:
 
 
 def _contended(type: str, id: str) -> Conflict:
-    return Conflict(f"{type}/{id} is being changed by many clients at once: try again in a moment.")
+    return Conflict(f"{placed(type)}/{id} is being changed by many clients at once: try again in a moment.")

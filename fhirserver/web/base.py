@@ -1,6 +1,6 @@
-"""The FHIR bases of the web: /r5, and /fhir, which answers in the release that a client names.
+"""The FHIR bases of the web: /r5 and /r4, and /fhir, which speaks the release that a client names.
 
-https://hl7.org/fhir/R5/http.html#root
+https://hl7.org/fhir/R5/http.html#root, https://hl7.org/fhir/R5/versioning.html#mt-version
 """
 
 from __future__ import annotations
@@ -23,26 +23,27 @@ from fhirserver.store.store import Store
 from fhirserver.web.dispatch import allowed, dispatch
 from fhirserver.web.headers import settle
 from fhirserver.web.logs import place
-from fhirserver.web.negotiation import accept
+from fhirserver.web.negotiation import accept, asked_release
 from fhirserver.web.patching import ACCEPT_PATCH
 from fhirserver.web.record import current, name_request
 from fhirserver.web.responses import refusal
 
 log = logging.getLogger("fhirserver.web")
 
-BASES: MappingProxyType[str, Release] = MappingProxyType({"r5": "R5", "fhir": "R5"})
+BASES: MappingProxyType[str, Release | None] = MappingProxyType({"r5": "R5", "r4": "R4", "fhir": None})
+"""The release that a base is fixed to; None for the one that goes by what each request asks for."""
 
 
 class Base:
     """One FHIR base as an ASGI application; whatever goes wrong in it is answered by an OperationOutcome."""
 
-    def __init__(self, name: str, release: Release, settings: Settings, store: Callable[[], Store]) -> None:
+    def __init__(self, name: str, release: Release | None, settings: Settings, store: Callable[[], Store]) -> None:
         self._path = f"/{name}"
-        self._release = release
+        self._fixed_to = release
         self._settings = settings
         self._store = store
         self._fixed = settings.base_url.rstrip("/") if settings.base_url else None
-        self._servers: dict[str, Server] = {}
+        self._servers: dict[tuple[str, Release], Server] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -66,29 +67,31 @@ class Base:
     async def _answer(self, request: Request) -> Response:
         settle(request.scope)
         path = request.scope["path"][len(self._path) :]
+        release = self._fixed_to or asked_release(request)
         if request.method == "OPTIONS":
-            methods = allowed(path, self._release)
+            methods = allowed(path, release)
             formats = {"Accept-Patch": ACCEPT_PATCH} if "PATCH" in methods and "$" not in path else {}
             return Response(status_code=204, headers={"Allow": methods, **formats})
-        accept(request, self._release)
-        handler, request.scope["path_params"] = dispatch(request.method, path, self._release)
-        name_request(request, handler.__name__, self._release)
-        server = self._server(request)
+        accept(request, release)
+        handler, request.scope["path_params"] = dispatch(request.method, path, release)
+        name_request(request, handler.__name__, release)
+        server = self._server(request, release)
         these = await seen(server.store)
         if not these.by_type:
             return await handler(request, server)
         with in_force(these):
             return await handler(request, server)
 
-    def _server(self, request: Request) -> Server:
+    def _server(self, request: Request, release: Release) -> Server:
         """The server as this request addresses it, which its links are to name."""
         origin = self._fixed or f"{request.scope['scheme']}://{_host(request)}"
-        store = self._store()
-        server = self._servers.get(origin)
+        store = self._store().seen_in(release)
+        server = self._servers.get((origin, release))
         if server is None or server.store is not store:
             if len(self._servers) > 100:
                 self._servers.clear()
-            server = self._servers[origin] = Server(self._settings, store, self._release, origin + self._path)
+            server = Server(self._settings, store, release, origin + self._path)
+            self._servers[origin, release] = server
         return server
 
 

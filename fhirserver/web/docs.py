@@ -21,7 +21,7 @@ from fhirserver.errors import BadRequest
 from fhirserver.interactions import capabilities, operations
 from fhirserver.interactions.in_force import seen
 from fhirserver.interactions.server import Server
-from fhirserver.resources.registry import Release, resource_types
+from fhirserver.resources.registry import RELEASES, Release, resource_types
 from fhirserver.search.added import in_force
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
@@ -52,8 +52,8 @@ def routes(settings: Settings, store: Callable[[], Store]) -> list[Route]:
     @lru_cache(8)
     def made(release: Release, types: tuple[str, ...], _added: capabilities.Usable) -> bytes:
         origin = (settings.base_url or "").rstrip("/")
-        servers = [f"{origin}/{name}" for name, own in BASES.items() if own == release]
-        statement = capabilities.statement(Server(settings, store(), release, servers[0]))
+        servers = [f"{origin}/{name}" for name, own in BASES.items() if own in (release, None)]
+        statement = capabilities.statement(Server(settings, store().seen_in(release), release, servers[0]))
         rows = [(method, path, handler.__name__) for method, path, handler in ROUTES]
         return fhirjson.dumps(document(Service(release, statement, operations.OPERATIONS), rows, types, servers))
 
@@ -85,10 +85,10 @@ def _file(package: str, name: str) -> bytes:
 
 
 def _release(text: str) -> Release:
-    for release in BASES.values():
+    for release in RELEASES:
         if text == release:
             return release
-    raise BadRequest(f"release is one of {', '.join(sorted(set(BASES.values())))}.", expression="release")
+    raise BadRequest(f"release is one of {', '.join(sorted(RELEASES))}.", expression="release")
 
 
 def _types(release: Release, text: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from fhirserver.errors import BadRequest, NotAcceptable, NotSupported
 from fhirserver.interactions.conditional import precondition
 from fhirserver.interactions.paging import Params
 from fhirserver.interactions.search import query_params
-from fhirserver.resources.registry import Release
+from fhirserver.resources.registry import RELEASES, Release
 from fhirserver.store.documents import Expected
 from fhirserver.web.encodings import wants_gzip
 from fhirserver.web.formats import (
@@ -26,7 +26,9 @@ from fhirserver.web.formats import (
     Chosen,
     Format,
     accepted,
+    media,
     named,
+    version_fits,
 )
 
 ANSWER = "fhirserver.answer"
@@ -78,6 +80,26 @@ class Answer:
     chosen: Chosen
     pretty: bool = False
     gzip: bool = False
+
+
+def asked_release(request: Request) -> Release:
+    """The release that a request names by fhirVersion: of its body, of _format, or of Accept; R5 where it names none.
+
+    A name that no release has is left to `accept`, which refuses it.
+    """
+    scope = request.scope
+    headers = {name: value for name, value in scope["headers"] if name in (b"accept", b"content-type")}
+    if b"ersion" not in scope["query_string"] and not any(b"ersion" in each for each in headers.values()):
+        return "R5"
+    sent = media(headers.get(b"content-type", b"")[:_LONGEST].decode("latin-1")).version
+    named_by_url = [media(each).version for each in request.query_params.getlist("_format")]
+    listed = headers.get(b"accept", b"")[:_LONGEST].decode("latin-1").split(",")
+    ranges = sorted((media(each) for each in listed), key=lambda each: -each.quality)
+    for version in (sent, *named_by_url, *(each.version for each in ranges)):
+        for release in RELEASES:
+            if version is not None and version_fits(release, version):
+                return release
+    return "R5"
 
 
 def accept(request: Request, release: Release, form: Params = ()) -> None:

@@ -27,7 +27,7 @@ async def patch(request: Request, server: Server) -> Response:
     """patch of one resource."""
     path = request.path_params
     change, expected = await _change(request, server), negotiation.expected(request)
-    return written(request, server.base, await patch_one(server, path["type"], path["id"], change, expected))
+    return written(request, server, await patch_one(server, path["type"], path["id"], change, expected))
 
 
 async def patch_matching(request: Request, server: Server) -> Response:
@@ -35,7 +35,7 @@ async def patch_matching(request: Request, server: Server) -> Response:
     query: bytes = request.scope["query_string"]
     change, expected = await _change(request, server), negotiation.expected(request)
     result = await patch_found(server, request.path_params["type"], query.decode("latin-1"), change, expected)
-    return written(request, server.base, result)
+    return written(request, server, result)
 
 
 async def _change(request: Request, server: Server) -> Change:

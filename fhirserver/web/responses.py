@@ -20,6 +20,8 @@ from starlette.types import Receive, Scope, Send
 
 from fhirserver import fhirjson
 from fhirserver.errors import FhirError, Issue, NotAcceptable
+from fhirserver.interactions.lens import served
+from fhirserver.interactions.server import Server
 from fhirserver.interactions.write import Outcome
 from fhirserver.resources.operation_outcome import outcome
 from fhirserver.resources.xml import to_xml
@@ -143,7 +145,7 @@ def resource(request: Request, version: Version, base: str) -> Response:
     return fhir(request, version.body, 200, located(version, base))
 
 
-def written(request: Request, base: str, result: Outcome) -> Response:
+def written(request: Request, server: Server, result: Outcome) -> Response:
     """The answer to a create, update or delete, as Prefer asks for; warnings also go out as Warning headers."""
     version = result.version
     headers = warnings(result.warnings)
@@ -154,7 +156,7 @@ def written(request: Request, base: str, result: Outcome) -> Response:
             return fhir(request, fhirjson.dumps(outcome(result.warnings)), 200, headers)
         return Response(status_code=204, headers=headers)
     headers |= version_headers(version)
-    headers["Location"] = _place(version, base)
+    headers["Location"] = _place(version, server.base)
     status = 201 if result.created else 200
     match preferences(request).returns:
         case "minimal":
@@ -162,7 +164,8 @@ def written(request: Request, base: str, result: Outcome) -> Response:
         case "OperationOutcome":
             return fhir(request, fhirjson.dumps(outcome(result.warnings)), status, headers)
         case _:
-            return fhir(request, version.body, status, headers | {"Content-Location": headers["Location"]})
+            body = served(server, version).body
+            return fhir(request, body, status, headers | {"Content-Location": headers["Location"]})
 
 
 def warnings(issues: Iterable[Issue]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from fhirserver.errors import NotSupported
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, conditional_write, operations, search, write
+from fhirserver.interactions.lens import served
 from fhirserver.interactions.operation import Call
 from fhirserver.interactions.parts import part_of
 from fhirserver.interactions.read import read as read_current
@@ -44,7 +45,7 @@ async def vread(request: Request, server: Server) -> Response:
 
 async def _shown(request: Request, server: Server, version: Version) -> Response:
     """A version, or that it is unchanged; a Binary's content to who does not ask for the resource."""
-    query = _query(request)
+    query, version = _query(request), served(server, version)
     part = part_of(server, version, search.query_params(query)) if query else version
     known = unchanged(request, version, server.base)
     if known is None and version.type == "Binary":
@@ -64,22 +65,22 @@ async def create(request: Request, server: Server) -> Response:
     query = negotiation.if_none_exist(request)
     body = await _body(request, server)
     if query is None:
-        return written(request, server.base, await write.create(server, type_, body))
-    return written(request, server.base, await conditional_write.create(server, type_, body, query))
+        return written(request, server, await write.create(server, type_, body))
+    return written(request, server, await conditional_write.create(server, type_, body, query))
 
 
 async def update_matching(request: Request, server: Server) -> Response:
     """conditional update."""
     body, expected = await _body(request, server), negotiation.expected(request)
     result = await conditional_write.update(server, request.path_params["type"], body, _query(request), expected)
-    return written(request, server.base, result)
+    return written(request, server, result)
 
 
 async def delete_matching(request: Request, server: Server) -> Response:
     """conditional delete of one resource."""
     expected = negotiation.expected(request)
     result = await conditional_write.delete(server, request.path_params["type"], _query(request), expected)
-    return written(request, server.base, result)
+    return written(request, server, result)
 
 
 async def update(request: Request, server: Server) -> Response:
@@ -87,14 +88,14 @@ async def update(request: Request, server: Server) -> Response:
     path = request.path_params
     body = await _body(request, server)
     result = await write.update(server, path["type"], path["id"], body, negotiation.expected(request))
-    return written(request, server.base, result)
+    return written(request, server, result)
 
 
 async def delete(request: Request, server: Server) -> Response:
     """delete."""
     path = request.path_params
     result = await write.delete(server, path["type"], path["id"], negotiation.expected(request))
-    return written(request, server.base, result)
+    return written(request, server, result)
 
 
 async def batch(request: Request, server: Server) -> Response:
@@ -118,8 +119,9 @@ async def operation(request: Request, server: Server) -> Response:
         call = replace(call, body=await _body(request, server))
     answer = await operations.invoke(server, call)
     if answer.written is not None:
-        return written(request, server.base, answer.written)
-    return fhir(request, operations.body(answer))
+        return written(request, server, answer.written)
+    content = await binaries.content(request, answer.value)
+    return content or fhir(request, operations.body(server, answer))
 
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (

@@ -11,10 +11,12 @@ import pytest
 from shelf import Shelf, document
 
 from fhirserver import fhirjson
+from fhirserver.releases import converted
 from fhirserver.resources import registry
 from fhirserver.search.ast import And, Ids
 from fhirserver.search.match import matches
-from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.named import named
+from fhirserver.search.parameters import Parameter
 from fhirserver.search.parse import parse
 from tests.packages import examples
 
@@ -98,12 +100,17 @@ def tokens(type_: str, value: Any) -> Iterator[tuple[str, str]]:
 def test_every_value_finds_its_example(release: registry.Release, step: int, shelves: Callable[[str], Shelf]) -> None:
     shelf = shelves(f"examples_{release}")
     types = registry.resource_types(release)
-    batch = {name: resource for name, resource in examples(release, step) if resource["resourceType"] in types}
-    shelf.put(document(release, resource, name) for name, resource in batch.items())
+    batch = {
+        name: converted(resource, release, registry.stored_release(release, resource["resourceType"]))
+        for name, resource in examples(release, step)
+        if resource["resourceType"] in types
+    }
+    forms = {name: registry.stored_release(release, each["resourceType"]) for name, each in batch.items()}
+    shelf.put(document(forms[name], resource, name) for name, resource in batch.items())
     asked = 0
     for name, resource in batch.items():
         type_ = resource["resourceType"]
-        for parameter in parameters(release, type_).values():
+        for code, parameter in named(release, type_).items():
             if parameter.definition.own is not None:
                 continue  # what is asked for is not what stands there
             if parameter.code in ("_id", "_lastUpdated", "_in") or (type_, parameter.code) == ("Group", "member"):
@@ -120,7 +127,7 @@ def test_every_value_finds_its_example(release: registry.Release, step: int, she
                     ):
                         continue
                     seen.add((modifier, query))
-                    node = parse(release, type_, [(parameter.code + modifier, query)], strict=True).filter
+                    node = parse(release, type_, [(code + modifier, query)], strict=True).filter
                     assert matches(node, resource, release), (name, parameter.code, modifier, query)
                     assert shelf.ids(And((Ids((name,)), node)), release) == [name], (
                         name,

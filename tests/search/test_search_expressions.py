@@ -11,7 +11,7 @@ from fhirserver.resources import registry
 from fhirserver.resources.fhirpath import syntax
 from fhirserver.resources.registry import RELEASES, Release
 from fhirserver.search import paths
-from fhirserver.search.parameters import build, parameters
+from fhirserver.search.parameters import build, of_release
 from tests.packages import examples
 from tests.search.engine import evaluate
 
@@ -41,7 +41,7 @@ def test_every_parameter_leads_somewhere(release: Release) -> None:
     none = {
         (release, type_, code)
         for type_ in registry.resource_types(release)
-        for code, parameter in parameters(release, type_).items()
+        for code, parameter in of_release(release, type_).items()
         if not parameter.branches and not (parameter.definition.own and parameter.definition.own.chain)
     }
     assert none == {each for each in EMPTY if each[0] == release}
@@ -57,7 +57,7 @@ def test_compiled_expressions_equal_the_engine(release: Release, step: int) -> N
             continue
         resource.pop("text", None)
         for code, definition in registry.search_parameters(release, type_).items():
-            parameter = parameters(release, type_).get(code)
+            parameter = of_release(release, type_).get(code)
             if parameter is None or parameter.kind in ("composite", "special") or definition.own is not None:
                 continue
             if "hasExtension" in definition.expression or not _worth(definition.expression, resource):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fhirserver import fhirjson
 from fhirserver.fhirjson import Interval
 from fhirserver.search import presence
 from fhirserver.search.segments import Ordered, Placed
@@ -25,7 +26,7 @@ from fhirserver.store.indexes import LAYOUT
 from fhirserver.store.marks import Window
 from fhirserver.store.store import Store
 from tests.conftest import Opener
-from tests.store.things import body, group, member, patient, put
+from tests.store.things import Entry, body, group, member, patient, put
 
 TYPES = ["Basic", "Group", "Patient"]
 START = datetime(2024, 2, 1, tzinfo=UTC)
@@ -155,7 +156,7 @@ async def test_pages_hold_every_version_of_the_window_once_in_order(
     monkeypatch.setattr(changes, "LOOK", look)
     monkeypatch.setattr(changes, "FEW", few)
     await lay(bare, all_lives)
-    ask = Ask("R5", Window(since, during), descending, limit)
+    ask = Ask(Window(since, during), descending, limit)
     found = await pages(bare, types, ask)
     assert all(len(page) <= limit for page in found)
     assert [place(version) for page in found for version in page] == expected(all_lives, types, ask)
@@ -172,7 +173,7 @@ async def test_the_extent_of_one_resource_is_that_of_its_types_history(
 ) -> None:
     await lay(bare, all_lives)
     for life in all_lives:
-        ask = Ask("R5", Window(since, during), descending=False)
+        ask = Ask(Window(since, during), descending=False)
         wanted = [number for _, _, id_, number in expected([life], TYPES, ask) if id_ == life.id]
         extent = await bare.extent(life.type, life.id, ask.window)
         assert extent is not None
@@ -203,7 +204,7 @@ async def test_what_was_there_at_the_first_page_is_met_once_while_others_write(
 
     task = asyncio.create_task(write())
     met: list[tuple[str, int]] = []
-    ask = Ask("R5", descending=descending, limit=7)
+    ask = Ask(descending=descending, limit=7)
     while True:
         page = await reader.changes(["Patient"], ask)
         met += [(version.id, version.version) for version in page.items]
@@ -235,7 +236,7 @@ async def test_what_is_superseded_during_a_look_is_not_missed(open_store: Opener
     tasks = [asyncio.create_task(write(share)) for share in range(3)]
     for _ in range(8):
         seen: dict[str, list[int]] = {}
-        for version in (await reader.changes(["Basic", "Patient"], Ask("R5", limit=20_000))).items:
+        for version in (await reader.changes(["Basic", "Patient"], Ask(limit=20_000))).items:
             if version.type == "Patient":
                 seen.setdefault(version.id, []).append(version.version)
         assert len(seen) == 30
@@ -251,7 +252,7 @@ async def test_a_group_is_shown_with_the_members_of_each_version(store: Store, o
     await put(store, group(member(9)), "h")
     await store.remove("Group", "g")
     reader = await open_store()
-    found = (await reader.changes(["Group"], Ask("R5"))).items
+    found = (await reader.changes(["Group"], Ask())).items
     shown = {
         (version.id, version.version): [one["entity"]["reference"][8:] for one in body(version)["member"]]
         for version in found
@@ -260,7 +261,7 @@ async def test_a_group_is_shown_with_the_members_of_each_version(store: Store, o
     assert shown == {("g", 1): ["1", "2"], ("g", 2): ["1", "2", "3"], ("g", 3): ["2", "3"], ("h", 1): ["9"]}
     assert [(version.version, version.origin) for version in found if version.id == "g"][-1] == (1, "PUT")
     assert [version.origin for version in found if version.id == "g"] == [None, None, None, "PUT"]
-    assert found == (await store.changes(["Group"], Ask("R5"))).items
+    assert found == (await store.changes(["Group"], Ask())).items
 
 
 async def test_a_page_ends_early_when_its_versions_are_large(
@@ -271,7 +272,7 @@ async def test_a_page_ends_early_when_its_versions_are_large(
         await put(store, patient(text=str(number) * 12_000), "1")
     await put(store, group(*map(member, range(500))), "g")
     reader = await open_store()
-    found = await pages(reader, ["Group", "Patient"], Ask("R5"))
+    found = await pages(reader, ["Group", "Patient"], Ask())
     assert [len(page) for page in found] == [1, 2, 2, 2]
     assert len(await reader.versions("Patient", "1", range(6, 0, -1))) == 2
     assert len(await reader.versions("Patient", "1", range(1, 2))) == 1
@@ -283,16 +284,36 @@ async def test_a_transaction_sees_its_own_versions(store: Store) -> None:
     async def work(tx: Any) -> list[tuple[str, int]]:
         await put(tx, patient(n=2), "1")
         await put(tx, patient(n=1), "2")
-        page = await tx.changes(["Basic", "Patient"], Ask("R5"))
+        page = await tx.changes(["Basic", "Patient"], Ask())
         return [(version.id, version.version) for version in page.items]
 
     assert sorted(await store.transact(work)) == [("1", 1), ("1", 2), ("2", 1)]
 
 
-async def test_another_releases_versions_are_another_history(store: Store) -> None:
-    await put(store, patient(n=1), "1")
-    assert (await store.changes(["Patient"], Ask("R4"))).items == []
-    assert (await store.changes([], Ask("R5"))).items == []
+async def test_what_has_no_lens_is_apart_in_each_release_and_what_has_one_is_the_same_in_all(store: Store) -> None:
+    older = store.seen_in("R4")
+    await put(store, {"resourceType": "Encounter"}, "1")
+    await older.put({"resourceType": "Encounter"}, type="Encounter", id="1", release="R4", entry=Entry())
+    await older.put({"resourceType": "Encounter", "x": 1}, type="Encounter", id="1", release="R4", entry=Entry())
+    await put(store, patient(), "1")
+    seen = {}
+    for name, each in (("R5", store), ("R4", older)):
+        found = (await each.changes(["Encounter", "Patient"], Ask(descending=False))).items
+        seen[name] = [(version.type, version.version, version.release) for version in found]
+        assert await each.types() == ["Encounter", "Patient"]
+    assert seen["R5"] == [("Encounter", 1, "R5"), ("Patient", 1, "R5")]
+    assert seen["R4"] == [("Encounter", 1, "R4"), ("Encounter", 2, "R4"), ("Patient", 1, "R5")]
+    assert (await store.changes([], Ask())).items == []
+    current = await older.read("Encounter", "1")
+    before = await older.read_version("Encounter", "1", 1)
+    assert current is not None
+    assert before is not None
+    assert (current.type, current.version, before.version) == ("Encounter", 2, 1)
+    assert fhirjson.loads(current.body)["resourceType"] == "Encounter"
+    assert await older.remove("Encounter", "1") is not None
+    there = await store.read("Encounter", "1")
+    assert there is not None
+    assert not there.gone
 
 
 async def test_layout_1_is_read_and_found_after_its_migration(
@@ -307,7 +328,7 @@ async def test_layout_1_is_read_and_found_after_its_migration(
     await db["Patient"].update_many({}, {"$unset": {"by": ""}})
     await db["meta"].update_one({"_id": "layout"}, {"$set": {"number": 1}})
     again = await connect(settings, mongodb_uri)
-    found = (await again.changes(["Patient"], Ask("R5"))).items
+    found = (await again.changes(["Patient"], Ask())).items
     assert [(version.id, version.version, version.origin) for version in found] == [
         ("z", 1, None),
         ("a.b-1", 3, None),
@@ -382,7 +403,7 @@ async def test_a_page_costs_the_same_first_and_last_in_a_small_store_and_in_a_la
             await db[type_].insert_many([current for current, _ in pairs])
             await db["history"].delete_many({"ty": type_})
             await db["history"].insert_many([old for _, old in pairs])
-        ask = Ask("R5", Window(since=tick(0)), descending, limit=20)
+        ask = Ask(Window(since=tick(0)), descending, limit=20)
         near, far = (tick(2), tick(size // 50)) if not descending else (tick(size // 50), tick(2))
         for after in (None, (near, "Group", "000123", 1), (far, "Group", "000007", 1)):
             costs["type"].add(await cost(store, ["Group"], replace(ask, after=after)))
@@ -409,7 +430,7 @@ async def test_what_was_current_long_ago_is_looked_for_in_pages_that_look_at_few
     await store._ctx.db["history"].insert_many(made)
     current = {key: value for key, value in made[-1].items() if key not in ("ty", "id")}
     await store._ctx.db["Patient"].insert_one(current | {"_id": "1", "v": 3000, "at": tick(3000)})
-    ask = Ask("R5", Window(during=Interval(tick(2999), tick(3001))), descending=True)
+    ask = Ask(Window(during=Interval(tick(2999), tick(3001))), descending=True)
     sizes = [len(page) for page in await pages(store, ["Patient"], ask)]
     assert sum(sizes) == 2
     assert len(sizes) == 3000 // changes.LOOK + 1

@@ -17,7 +17,8 @@ from fhirserver.search.ast import Node, Not, Or, Param
 from fhirserver.search.context import Context, ready
 from fhirserver.search.filters.grammar import Test
 from fhirserver.search.kinds import date, filtered, ranges, token
-from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.named import named
+from fhirserver.search.parameters import Parameter
 
 Leaf = Callable[[Context, str, str], Node]
 """What reads a criterion of a URL: context, name with its modifier, value."""
@@ -60,7 +61,7 @@ _ELSEWHERE: Mapping[tuple[str, str], str] = MappingProxyType(
 )
 
 
-def compared(context: Context, code: str, test: Test, leaf: Leaf) -> Node:
+def compared(context: Context, code: str, test: Test, read: Leaf) -> Node:
     """The tree of a comparison with the parameter `code`; 'pr' asks that it has a value, whatever the test's value."""
     operator = test.operator
     if operator not in _ALL:
@@ -69,10 +70,10 @@ def compared(context: Context, code: str, test: Test, leaf: Leaf) -> Node:
             f"'{operator}' at character {test.at + 1} of '{context.given}' is no operator: use one of {known}.",
             expression=context.given,
         )
-    parameter = parameters(context.release, context.type).get(code)
+    parameter = named(context.release, context.type).get(code)
     if parameter is None:
         # What concerns every type and has no expression of its own, such as _list and _text; all else is refused there.
-        found = leaf(context, code, _plain(test.value))
+        found = read(context, code, _plain(test.value))
         if operator not in OPERATORS["special"]:
             takes = ", ".join(OPERATORS["special"])
             raise NotSupported(
@@ -81,24 +82,30 @@ def compared(context: Context, code: str, test: Test, leaf: Leaf) -> Node:
                 expression=context.given,
             )
         return found
-    ready(context.release, context.type, code, context.given)
+    ready(context.release, context.type, parameter, code, context.given)
+    stored = parameter.code
+
+    def leaf(context: Context, name: str, value: str) -> Node:
+        """By the name that it is asked for."""
+        return read(context, code + name.removeprefix(stored), value)
+
     own = parameter.definition.own is not None
     if operator not in OPERATORS[parameter.kind] and not (own and operator == "pr"):
         _refuse(context, parameter, test)
     if operator == "pr":
-        return leaf(context, f"{code}:missing", "false")
+        return leaf(context, f"{stored}:missing", "false")
     if own and operator == "eq":
-        return leaf(context, code, _plain(_named(test.value, 1)))
+        return leaf(context, stored, _plain(_named(test.value, 1)))
     match parameter.kind:
         case "string":
             return _string(context, parameter, test, leaf)
         case "token":
             return _token(context, parameter, test, leaf)
         case "number" | "quantity":
-            return leaf(context, code, operator + _plain(_named(test.value, 1)))
+            return leaf(context, stored, operator + _plain(_named(test.value, 1)))
         case "date":
             return _date(context, parameter, test, leaf)
-    return leaf(context, code, _plain(test.value))
+    return leaf(context, stored, _plain(test.value))
 
 
 def _refuse(context: Context, parameter: Parameter, test: Test) -> NoReturn:

@@ -1,0 +1,1 @@
+from fhirserver.mappers.releases import converted as converted
