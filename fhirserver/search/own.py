@@ -5,24 +5,30 @@ docs/research-search.md tells what each finds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest
 from fhirserver.resources import group
+from fhirserver.resources.registry import Release
 from fhirserver.search import escapes, numbers
-from fhirserver.search.ast import Node, Not, Param
+from fhirserver.search.ast import Missing, Node, Not, Param
 from fhirserver.search.context import Context, linked
 from fhirserver.search.kinds import date, number, token
 from fhirserver.search.kinds.number import Number
+from fhirserver.search.named import named
 from fhirserver.search.parameters import Parameter
 
 Leaf = Callable[[Context, str, str], Node]
 """What reads a criterion: context, name with its modifier, value."""
 
 _FLAGS = ("true", "false")
+_OF_SITES = frozenset({"recruiting", "near"})
+"""What is true of a site as well as of its study."""
+_PART_OF: Mapping[Release, str] = {"R5": "part-of", "R4": "partof"}
 
 
 def read(context: Context, parameter: Parameter, modifier: str | None, value: str, leaf: Leaf) -> Node | None:
@@ -38,6 +44,18 @@ def read(context: Context, parameter: Parameter, modifier: str | None, value: st
         now = Param(context.type, parameter.code, _now())
         return now if value == "true" else Not(now)
     return None
+
+
+def whole(release: Release, type_: str, names: Iterable[str]) -> Node | None:
+    """What keeps sites out: a recruiter looks for studies, unless the search says what they are to be part of.
+
+    A site that recruits is a ResearchStudy too, and its study is found already. `names` are those of all criteria.
+    """
+    codes = {re.split("[:.]", name, maxsplit=1)[0] for name in names}
+    part = _PART_OF[release]
+    if type_ != "ResearchStudy" or part in codes or codes.isdisjoint(_OF_SITES):
+        return None
+    return Missing(type_, named(release, type_)[part].code, "reference", True)
 
 
 def _chained(

@@ -13,7 +13,7 @@ from fhirserver.errors import BadRequest, Issue
 from fhirserver.resources import subsets
 from fhirserver.resources.registry import Release
 from fhirserver.resources.subsets import Subset
-from fhirserver.search import criteria, results
+from fhirserver.search import criteria, own, results
 from fhirserver.search.ast import EVERYTHING, And, Node
 from fhirserver.search.context import Context, Unknown
 from fhirserver.search.results import Include, Summary, Total
@@ -79,6 +79,8 @@ def parse(
         if node is not None:
             found.append(node)
         request.self_params.append((name, value))
+    if (kept := own.whole(release, type_, [name for name, _ in request.self_params])) is not None:
+        found.append(kept)
     request.filter = found[0] if len(found) == 1 else And(tuple(dict.fromkeys(found)))
     request.ignored = tuple(ignored)
     request.subset = subsets.parse(release, request.self_params, None if among else type_)

@@ -231,3 +231,51 @@ async def test_records_are_found_by_their_sites_near_a_point(
     narrow = await found(shared, f"{query}&age=42&recruiting=true&eligible-sex=female")
     each = [await found(shared, one) for one in (query, "age=42", "recruiting=true", "eligible-sex=female")]
     assert narrow == set.intersection(*each)
+
+
+# --- sites ------------------------------------------------------------------------------------------------------------
+
+
+ULM, OSLO = {"lat": 48.4, "lon": 9.9}, {"lat": 59.9, "lon": 10.7}
+SITES = [
+    {"facility": "Open", "city": "Ulm", "country": "Germany", "status": "RECRUITING", "geoPoint": ULM},
+    {"facility": "Shut", "city": "Ulm", "country": "Germany", "status": "COMPLETED", "geoPoint": ULM},
+    {"facility": "Far", "city": "Oslo", "country": "Norway", "status": "RECRUITING", "geoPoint": OSLO},
+]
+
+
+@pytest.fixture(scope="module")
+async def sited(shared: httpx.AsyncClient) -> httpx.AsyncClient:
+    record = json.loads(SEED.read_text().replace("NCT02083731", "NCT90000041"))
+    record["protocolSection"]["contactsLocationsModule"] = {"locations": SITES}
+    record["protocolSection"]["statusModule"]["overallStatus"] = "RECRUITING"
+    await import_(shared, json.dumps(record).encode())
+    return shared
+
+
+@pytest.mark.parametrize(
+    ("query", "study", "sites"),
+    [
+        ("recruiting=true", True, set()),
+        ("near=48.4|9.9|5|km", True, set()),
+        ("recruiting=true&near=48.4|9.9|5|km&part-of:missing=false", False, {"Open"}),
+        ("recruiting=false&part-of=ResearchStudy/NCT90000041", False, {"Shut"}),
+        ("recruiting=true&part-of.age=42", False, {"Open", "Far"}),
+        ("near=59.9|10.7|5|km&part-of:missing=true", True, set()),
+        ("age=42", True, set()),
+        ("status=active", True, {"Open", "Shut", "Far"}),
+    ],
+)
+async def test_studies_are_found_and_sites_where_they_are_asked_for(
+    sited: httpx.AsyncClient, query: str, study: bool, sites: set[str]
+) -> None:
+    ids = await found(sited, query)
+    assert ("NCT90000041" in ids) == study
+    assert {id_.split("-")[2].capitalize() for id_ in ids if id_.startswith("NCT90000041-site-")} == sites
+
+
+async def test_r4_keeps_sites_apart_too(sited: httpx.AsyncClient) -> None:
+    answer = await sited.get("/r4/ResearchStudy?recruiting=true&identifier=NCT90000041", headers=STRICT)
+    assert [entry["resource"]["id"] for entry in answer.json()["entry"]] == ["NCT90000041"]
+    answer = await sited.get("/r4/ResearchStudy?recruiting=true&partof=ResearchStudy/NCT90000041", headers=STRICT)
+    assert len(answer.json()["entry"]) == 2
