@@ -9,7 +9,7 @@ import hashlib
 
 from fhirserver.errors import BadRequest, Issue, Malformed
 from fhirserver.fhirjson import loads
-from fhirserver.mappers.readers import ctgov_json, ctgov_xml, isrctn, markup, registry_page, usdm
+from fhirserver.mappers.readers import ctgov_json, ctgov_xml, ctis, euctr, isrctn, markup, registry_page, usdm
 from fhirserver.mappers.trial import Reading, Trial
 
 __all__ = ["EXPECTED", "read"]
@@ -57,7 +57,7 @@ def _json(data: bytes, text: str) -> Reading:
     if ctgov_json.recognises(record):
         trial, issues = ctgov_json.read(record)
         return _reading(data, trial, issues, ctgov_json.FORMAT, "application/json")
-    for reader in (usdm, isrctn):
+    for reader in (usdm, ctis, isrctn, euctr):
         if reader.recognises(record):
             trial, issues = reader.read(record)
             return _reading(data, trial, issues, reader.FORMAT, "application/json")

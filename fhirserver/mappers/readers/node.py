@@ -18,7 +18,7 @@ _WHOLE = 2**31
 class Node:
     """One JSON object of a record; its methods take a member by name, typed or not at all."""
 
-    __slots__ = ("_children", "_data", "_issues", "_named", "_taken", "path")
+    __slots__ = ("_children", "_data", "_issues", "_listed", "_named", "_taken", "path")
 
     def __init__(self, data: dict[str, Any], path: str, issues: list[Issue]) -> None:
         self._data = data
@@ -26,6 +26,7 @@ class Node:
         self._taken: set[str] = set()
         self._children: list[Node] = []
         self._named: dict[str, Node] = {}
+        self._listed: dict[str, list[Node]] = {}
         self.path = path
 
     def _take(self, name: str, kind: type | tuple[type, ...], what: str) -> Any:
@@ -66,8 +67,10 @@ class Node:
         return found
 
     def children(self, name: str) -> list[Node]:
-        """A list of objects."""
-        found = []
+        """A list of objects, the same ones each time."""
+        if name in self._listed:
+            return self._listed[name]
+        found = self._listed[name] = []
         for position, item in enumerate(self._take(name, list, "a list") or ()):
             if isinstance(item, dict):
                 found.append(self._node(item, f"{self.at(name)}[{position}]"))
@@ -171,8 +174,13 @@ class Node:
         return Value(name, self.at(name))
 
     def rest(self) -> list[str]:
-        """The members that nobody took, in the record's order."""
-        return [name for name in self._data if name not in self._taken]
+        """The members that nobody took, and the objects that may have such, in the record's order."""
+        known = self._named.keys() | self._listed.keys()
+        return [name for name in self._data if name not in self._taken or name in known]
+
+    def peek(self, name: str) -> Any:
+        """A member as it stands, still to be read."""
+        return self._data.get(name)
 
     def kind(self, name: str) -> type:
         """What a member is, unread."""
