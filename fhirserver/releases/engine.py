@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from fhirserver.mappers.releases.crossing import (
+from fhirserver.releases.crossing import (
     ABSENT,
     PREFIX,
     Converter,
@@ -23,10 +23,10 @@ from fhirserver.mappers.releases.crossing import (
     valued,
     written,
 )
-from fhirserver.mappers.releases.exchanges import Kept, exchanged, of
-from fhirserver.mappers.releases.parts import Node
-from fhirserver.mappers.releases.planning import Plan, demanded, plan
-from fhirserver.mappers.releases.values import Odd, items, properties, same
+from fhirserver.releases.exchanges import Kept, exchanged, of
+from fhirserver.releases.parts import Node
+from fhirserver.releases.planning import Plan, demanded, plan
+from fhirserver.releases.values import Odd, items, properties, same
 from fhirserver.resources.registry import Element, Release, has_lens, is_primitive, resource_types, structure
 
 FILLER: Node = {"extension": [{"url": ABSENT, "valueCode": "unknown"}]}

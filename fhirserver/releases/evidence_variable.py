@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from fhirserver.mappers.releases.parts import Coded, Rules
+from fhirserver.releases.parts import Coded, Rules
 
 RULES: Rules = MappingProxyType(
     {

@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from fhirserver.mappers.releases.parts import Coded, Node, Reshaped, Rules, Walk
+from fhirserver.releases.parts import Coded, Node, Reshaped, Rules, Walk
 from fhirserver.resources.registry import codes
 
 _MILLISECONDS = MappingProxyType({"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000})

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from fhirserver.mappers.releases.parts import Node, Walk
-from fhirserver.mappers.releases.values import Item
+from fhirserver.releases.parts import Node, Walk
+from fhirserver.releases.values import Item
 from fhirserver.resources.primitives import primitive
 from fhirserver.resources.registry import Release, is_primitive
 

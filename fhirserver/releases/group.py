@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from fhirserver.mappers.releases.parts import Coded, Node, Reshaped, Rules, Walk
+from fhirserver.releases.parts import Coded, Node, Reshaped, Rules, Walk
 
 
 def _actual(form: Node, _old: Node, walk: Walk) -> Node:

@@ -11,7 +11,7 @@ from typing import Any
 
 from fhirserver.errors import BadRequest
 from fhirserver.fhirjson import interval
-from fhirserver.mappers.releases.parts import Node, Walk
+from fhirserver.releases.parts import Node, Walk
 from fhirserver.resources.research_study import OVERALL, STATUS
 
 _DOWN: Mapping[str, str] = MappingProxyType(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fhirserver.mappers.releases.parts import Change, Node, Walk
-from fhirserver.mappers.releases.values import same
+from fhirserver.releases.parts import Change, Node, Walk
+from fhirserver.releases.values import same
 
 Kept = dict[str, Node | None]
 """Element → its properties in the release that an extension speaks of; None where it had none."""

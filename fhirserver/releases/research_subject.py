@@ -8,8 +8,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from fhirserver.mappers.releases.crossing import ABSENT
-from fhirserver.mappers.releases.parts import Node, Renamed, Reshaped, Rules, Walk
+from fhirserver.releases.crossing import ABSENT
+from fhirserver.releases.parts import Node, Renamed, Reshaped, Rules, Walk
 from fhirserver.resources.registry import codes
 from fhirserver.resources.research_subject import ENROLLMENT, STATE_TYPES, STATES, trail
 

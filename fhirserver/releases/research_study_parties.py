@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhirserver.mappers.releases.crossing import PREFIX
-from fhirserver.mappers.releases.parts import Node, Walk, unchanged
-from fhirserver.mappers.releases.values import same
+from fhirserver.releases.crossing import PREFIX
+from fhirserver.releases.parts import Node, Walk, unchanged
+from fhirserver.releases.values import same
 
 ROLES = "http://hl7.org/fhir/research-study-party-role"
 _CONTACT = PREFIX["R4"] + "ResearchStudy.contact"

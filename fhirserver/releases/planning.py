@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
-from fhirserver.mappers.releases.bridges import bridge
-from fhirserver.mappers.releases.coding import CODED_TYPES, coded
-from fhirserver.mappers.releases.exchanges import Exchange
-from fhirserver.mappers.releases.listing import listed, one_of
-from fhirserver.mappers.releases.parts import Apart, Change, Coded, Part, Renamed, Reshaped
-from fhirserver.mappers.releases.rules import rules
+from fhirserver.releases.bridges import bridge
+from fhirserver.releases.coding import CODED_TYPES, coded
+from fhirserver.releases.exchanges import Exchange
+from fhirserver.releases.listing import listed, one_of
+from fhirserver.releases.parts import Apart, Change, Coded, Part, Renamed, Reshaped
+from fhirserver.releases.rules import rules
 from fhirserver.resources.registry import Element, Release, Structure, codes, is_primitive, structure
 
 

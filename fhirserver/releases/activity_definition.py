@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from fhirserver.mappers.releases.parts import Rules
-from fhirserver.mappers.releases.plan_definition import PARTICIPANT
+from fhirserver.releases.parts import Rules
+from fhirserver.releases.plan_definition import PARTICIPANT
 
 RULES: Rules = MappingProxyType({"ActivityDefinition.participant": (PARTICIPANT,)})

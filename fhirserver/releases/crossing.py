@@ -12,8 +12,8 @@ from typing import Any
 
 from fhirserver import fhirjson
 from fhirserver.errors import FhirError
-from fhirserver.mappers.releases.parts import Node
-from fhirserver.mappers.releases.values import Item, Odd, items, properties
+from fhirserver.releases.parts import Node
+from fhirserver.releases.values import Item, Odd, items, properties
 from fhirserver.resources.registry import Element, Release, Structure, is_primitive, structure
 
 DATATYPE = "http://hl7.org/fhir/StructureDefinition/_datatype"

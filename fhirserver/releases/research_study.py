@@ -8,10 +8,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from fhirserver.mappers.releases.parts import Node, Renamed, Reshaped, Rules, Walk
-from fhirserver.mappers.releases.research_study_parties import parties, views
-from fhirserver.mappers.releases.research_study_status import progressed, status
-from fhirserver.mappers.releases.values import same
+from fhirserver.releases.parts import Node, Renamed, Reshaped, Rules, Walk
+from fhirserver.releases.research_study_parties import parties, views
+from fhirserver.releases.research_study_status import progressed, status
+from fhirserver.releases.values import same
 
 _DESIGN = "http://hl7.org/fhir/study-design"
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fhirserver.mappers.releases.bridges import Bridge
-from fhirserver.mappers.releases.exchanges import Exchange
-from fhirserver.mappers.releases.listing import listed
-from fhirserver.mappers.releases.parts import Walk
-from fhirserver.mappers.releases.values import Item
+from fhirserver.releases.bridges import Bridge
+from fhirserver.releases.exchanges import Exchange
+from fhirserver.releases.listing import listed
+from fhirserver.releases.parts import Walk
+from fhirserver.releases.values import Item
 from fhirserver.resources.registry import Element, Release, codes, is_primitive
 
 CODED_TYPES = frozenset({"code", "Coding", "CodeableConcept"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhirserver.mappers.releases import converted
+from fhirserver.releases import converted
 from fhirserver.resources.lens_parameters import EQUAL
 from fhirserver.resources.registry import search_parameters
 from fhirserver.resources.research_subject import trail

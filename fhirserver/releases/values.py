@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver import fhirjson
-from fhirserver.mappers.releases.parts import Node
+from fhirserver.releases.parts import Node
 
 Item = tuple[Any, Node | None]
 """A value and its sibling; a primitive may have only the sibling, nothing but primitives has one."""

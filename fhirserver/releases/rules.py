@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from fhirserver.mappers.releases.parts import Part, Rules
+from fhirserver.releases.parts import Part, Rules
 
 MODULES = (
     "datatypes",
@@ -26,7 +26,7 @@ MODULES = (
 def _all() -> Rules:
     found: dict[str, tuple[Part, ...]] = {}
     for name in MODULES:
-        module = import_module(f"fhirserver.mappers.releases.{name}")
+        module = import_module(f"fhirserver.releases.{name}")
         found |= module.RULES
     return found
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fhirserver.mappers.releases.bridges import Bridge, bridge
-from fhirserver.mappers.releases.exchanges import Exchange, of
-from fhirserver.mappers.releases.parts import Change, Node, Walk, unchanged
-from fhirserver.mappers.releases.values import Item, items, properties, same
+from fhirserver.releases.bridges import Bridge, bridge
+from fhirserver.releases.exchanges import Exchange, of
+from fhirserver.releases.parts import Change, Node, Walk, unchanged
+from fhirserver.releases.values import Item, items, properties, same
 from fhirserver.resources.registry import Element, Release, is_primitive
 
 

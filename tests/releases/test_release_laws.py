@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhirserver import fhirjson
-from fhirserver.mappers.releases import converted
+from fhirserver.releases import converted
 from fhirserver.resources.registry import LENSES, Release, resource_types
 from fhirserver.resources.validation import validate
-from tests.mappers.releases.chance import resource
+from tests.releases.chance import resource
 from tests.packages import examples
 
 WAYS: list[tuple[Release, Release]] = [("R5", "R4"), ("R4", "R5")]
