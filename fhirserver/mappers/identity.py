@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 URI = "urn:ietf:rfc:3986"
 CLINICAL_TRIALS_GOV = "http://clinicaltrials.gov"
@@ -59,13 +59,20 @@ def digest(text: str) -> str:
 @lru_cache(maxsize=8192)
 def uri(kind: str, id_: str) -> str:
     """The lasting name of a resource: its identifier on every server, and its canonical url where it has one."""
-    return f"urn:uuid:{uuid5(_NAMES, f'{kind}/{id_}')}"
+    return _uuid5(_NAMES.bytes, f"{kind}/{id_}")
 
 
 @lru_cache(maxsize=8192)
 def full_url(kind: str, id_: str) -> str:
     """The name of an entry inside a Bundle. Never equal to `uri`, which a server must not rewrite."""
-    return f"urn:uuid:{uuid5(_ENTRIES, f'{kind}/{id_}')}"
+    return _uuid5(_ENTRIES.bytes, f"{kind}/{id_}")
+
+
+def _uuid5(space: bytes, name: str) -> str:
+    """What uuid.uuid5 says, in a third of its time: each resource of a record needs two."""
+    found = hashlib.sha1(space + name.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(found[16], 16) & 3]
+    return f"urn:uuid:{found[:8]}-{found[8:12]}-5{found[13:16]}-{variant}{found[17:20]}-{found[20:32]}"
 
 
 def identifier(kind: str, id_: str) -> dict[str, Any]:

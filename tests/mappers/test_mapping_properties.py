@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from uuid import UUID, uuid5
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from fhirserver.errors import BadRequest, FhirError, Malformed
 from fhirserver.fhirjson import dumps, is_id
 from fhirserver.mappers.bundle import transaction
 from fhirserver.mappers.eligibility import criteria
-from fhirserver.mappers.identity import slug, slugs
+from fhirserver.mappers.identity import full_url, slug, slugs, uri
 from fhirserver.mappers.readers import read
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -23,6 +24,9 @@ RECORD["protocolSection"]["contactsLocationsModule"]["locations"] = [
 ]
 RECORD["protocolSection"]["outcomesModule"] = {"primaryOutcomes": [{"measure": "M", "timeFrame": "14 days"}]}
 RECORD["protocolSection"]["referencesModule"] = {"references": [{"pmid": "1", "citation": "C"}]}
+
+NAMES = UUID("7b1d1c1e-4c39-5f0d-9a3e-2f6f0f9c1a55")
+ENTRIES = UUID("c8f2f4a6-0d5b-5a86-8a44-64d1c0b9e7d3")
 
 
 @cache
@@ -110,3 +114,10 @@ def test_slugs_fit_an_id_and_differ(texts):
     assert len(set(found)) == len(texts)
     assert all(is_id(f"NCT02083731-intervention-{one}") for one in found)
     assert all(len(slug(text)) <= 30 for text in texts)
+
+
+@few
+@given(st.text(st.characters(codec="utf-8"), max_size=80))
+def test_names_of_resources_are_uuids_of_their_ids(text):
+    assert uri("Group", text) == f"urn:uuid:{uuid5(NAMES, f'Group/{text}')}"
+    assert full_url("Group", text) == f"urn:uuid:{uuid5(ENTRIES, f'Group/{text}')}"
