@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver.mappers.codes import words
+from fhirserver.mappers.dosage import dosage
 from fhirserver.mappers.identity import identifier, reference, uri
 from fhirserver.mappers.naming import Naming
 from fhirserver.mappers.narrative import narrative
@@ -82,4 +83,6 @@ def _activity(trial: Trial, names: Naming, position: int) -> Resource:
     activity["code"] = {"text": one.name}
     if kind in ("MedicationRequest", "NutritionOrder"):
         activity["productCodeableConcept"] = {"text": one.name}
+        if one.description and (given := dosage(one.description)):
+            activity["dosage"] = [given]
     return activity
