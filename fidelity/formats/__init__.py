@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from fhirserver.mappers.trial import Reading
-from fidelity.formats import ctgov_v2
+from fidelity.formats import ctgov_v2, ctgov_xml, searched
 from fidelity.measured import Measured
 
 Measure = Callable[[str, bytes, Reading], Measured]
@@ -16,4 +16,9 @@ Measure = Callable[[str, bytes, Reading], Measured]
 
 FORMATS: Mapping[str, Measure] = {
     "ctgov-v2": ctgov_v2.measure,
+    "ctgov-xml": ctgov_xml.measure,
+    "usdm": searched.measure,
+    "ctis": searched.measure,
+    "euctr": searched.measure,
+    "isrctn": searched.measure,
 }

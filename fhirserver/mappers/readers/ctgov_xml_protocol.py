@@ -262,8 +262,8 @@ def _eligibility(module: Element) -> Record:
         "sex": module.one("gender", _sex),
         "genderBased": module.one("gender_based", flag),
         "genderDescription": module.one("gender_description"),
-        "minimumAge": module.one("minimum_age"),
-        "maximumAge": module.one("maximum_age"),
+        "minimumAge": module.one("minimum_age", _limit),
+        "maximumAge": module.one("maximum_age", _limit),
         "studyPopulation": block(module, "study_pop"),
         "samplingMethod": module.one("sampling_method", code),
     }
@@ -271,6 +271,10 @@ def _eligibility(module: Element) -> Record:
 
 def _sex(value: str) -> str | None:
     return "ALL" if value.casefold() == "both" else code(value)
+
+
+def _limit(value: str) -> str | None:
+    return None if value.casefold() == "n/a" else value
 
 
 def _accepts(value: str) -> bool | str | None:

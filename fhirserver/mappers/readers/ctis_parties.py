@@ -5,6 +5,8 @@ https://euclinicaltrials.eu/
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fhirserver.mappers.more_parts import Address, Body, Number, Reach
 from fhirserver.mappers.parts import Person, Site, Text
 from fhirserver.mappers.protocol_parts import Coded
@@ -36,6 +38,12 @@ _INTERNAL = {
 def sponsors(part: Node, root: Node) -> tuple[Body, ...]:
     """The sponsors, the first of them or the one so marked leading; then third parties and funders."""
     nodes = part.children("sponsors")
+    known = {node.child("organisation").peek("businessKey") for node in nodes}
+    for node in (root.child("primarySponsor"), *root.children("coSponsors")):
+        # Part I names the same sponsors.
+        if not node.empty and node.child("organisation").peek("businessKey") in known:
+            node.child("organisation").skip(*node.child("organisation").rest())
+            node.skip(*node.rest())
     if not nodes:
         nodes = [root.child("primarySponsor")] if root.kind("primarySponsor") is dict else []
         nodes += root.children("coSponsors")
@@ -51,7 +59,7 @@ def sponsors(part: Node, root: Node) -> tuple[Body, ...]:
             duties = [text.value.partition(": ")[2] for duty in one.children("sponsorDuties") for text in _duty(duty)]
             address = one.child("organisationAddress")
             if third := _body(address.child("organisation"), None, _at(address, one)):
-                found.append(_with_part(third, joined(("Third party", joined(duties, ", ")), ", duties: ")))
+                found.append(replace(third, part=joined(("Third party", joined(duties, ", ")), ", duties: ")))
     return tuple(found)
 
 
@@ -59,27 +67,25 @@ def _duty(node: Node) -> list[Text]:
     return list(spoken.lines(node, internal))
 
 
-def _with_part(body: Body, part: str) -> Body:
-    return Body(body.name, body.role, part, body.kinds, body.numbers, body.aliases, body.reach, path=body.path)
-
-
 def _sponsor(node: Node, role: str) -> Body | None:
     reach: list[Reach] = []
+    own = node.child("organisation").peek("businessKey")
     for one in node.children("addresses"):
-        one.child("organisation")
+        _again(one.child("organisation"), own)
         reach.append(_at(one, one))
     for name in ("publicContacts", "scientificContacts"):
-        reach += [_contact(one) for one in node.children(name)]
+        reach += [_contact(one, own) for one in node.children(name)]
     union = node.child("contactPointForUnion")
     if not union.empty:
         reach.append(_person(union.child("person"), union.line("type")))
+        _again(union.child("organisation"), own)
     legal = node.child("legalRepresentative")
     if not legal.empty:
         address = legal.child("organisationAddress")
         at = _at(address, address)
-        name = address.child("organisation").line("name")
+        represents = address.child("organisation").line("name")
         reach.append(
-            Reach(joined(("Legal representative", name), ": "), None, at.phones, None, at.emails, (), at.address)
+            Reach(joined(("Legal representative", represents), ": "), None, at.phones, None, at.emails, (), at.address)
         )
         reach.append(_person(legal.child("person"), "Legal representative"))
     commercial, status = node.flag("isCommercial"), node.line("commercial")
@@ -87,9 +93,8 @@ def _sponsor(node: Node, role: str) -> Body | None:
     kinds = (Coded(status),) if status else ()
     if commercial is not None and not status:
         kinds = (Coded("Commercial" if commercial.value else "Non-Commercial"),)
-    return body and Body(
-        body.name, role, None, (*body.kinds, *kinds), body.numbers, body.aliases, body.reach, path=body.path
-    )
+    said = "\n".join(one.value for one in spoken.lines(node, internal))
+    return body and replace(body, kinds=(*body.kinds, *kinds), description=said or None)
 
 
 def _body(node: Node, role: str | None, *reach: Reach) -> Body | None:
@@ -142,11 +147,19 @@ def address(node: Node) -> Address | None:
     )
 
 
-def _contact(node: Node) -> Reach:
+def _again(node: Node, own: object) -> None:
+    """The sponsor itself, named once more."""
+    if node.peek("businessKey") == own:
+        node.skip(*node.rest())
+
+
+def _contact(node: Node, own: object) -> Reach:
     organisation = node.child("organisation")
     phone, email = node.line("telephone"), node.line("functionalEmailAddress")
+    purpose = joined((node.line("type"), organisation.line("name")), ": ")
+    _again(organisation, own)
     return Reach(
-        joined((node.line("type"), organisation.line("name")), ": ") or None,
+        purpose or None,
         node.line("functionalName"),
         (phone,) if phone else (),
         None,

@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from fhirserver.errors import Issue, Malformed
-from fhirserver.mappers.readers.plain import plain
+from fhirserver.mappers.readers.plain import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ class Element:
     def text(self) -> Found | None:
         """What the element says, its lines kept."""
         self._taken.add("")
-        value = plain(self.element.text or "")
+        value = visible(self.element.text or "")
         return Found(value, self.path) if value else None
 
     def attribute(self, name: str) -> Found | None:
         """What an attribute says."""
         self._taken.add(name)
-        value = plain(self.element.get(name) or "")
+        value = visible(self.element.get(name) or "")
         return Found(value, f"{self.path}/@{name}") if value else None
 
     def one(self, tag: str, turn: Callable[[str], Any] | None = None) -> Found | None:
