@@ -22,7 +22,7 @@ from fhirserver.search.compartments import ITSELF, membership
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.mongo import LIVE, to_mongo
-from fhirserver.search.parameters import parameters, standard
+from fhirserver.search.parameters import parameters, standard, viewed
 from fhirserver.store.documents import Version
 from fhirserver.store.walks import Stretch
 
@@ -113,7 +113,7 @@ def care_dates(release: Release, type_: str) -> tuple[str, ...]:
     return tuple(
         code
         for code, parameter in standard(release, type_).items()
-        if parameter.kind == "date" and parameter.view is None and not code.startswith("_") and code not in _OTHER_DATES
+        if parameter.kind == "date" and not code.startswith(("_", viewed(""))) and code not in _OTHER_DATES
     )
 
 

@@ -16,7 +16,7 @@ from fhirserver.resources.registry import Release
 from fhirserver.search.ast import Node, Or, Param
 from fhirserver.search.kinds import reference
 from fhirserver.search.mongo import LIVE, to_mongo
-from fhirserver.search.parameters import standard
+from fhirserver.search.parameters import standard, viewed
 from fhirserver.store.walks import Stretch
 
 STUDY = "ResearchStudy"
@@ -45,7 +45,7 @@ def naming(release: Release, type_: str) -> tuple[str, ...]:
         code
         for code, parameter in standard(release, type_).items()
         if parameter.kind == "reference"
-        and parameter.view is None
+        and not code.startswith(viewed(""))
         and not code.startswith("_")
         and not parameter.union
         and STUDY in reference.targets(parameter)

@@ -58,3 +58,13 @@ EQUAL: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 """Type → R4 code → R5 code."""
+
+DIRECT: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "Observation": frozenset(
+            "amino-acid-change dna-variant gene-amino-acid-change gene-dnavariant gene-identifier value-string".split()
+        ),
+        "Patient": frozenset({"mothersMaidenName"}),
+    }
+)
+"""Type → R4 codes that R5 has no parameter for, whose expressions find the same in the stored form as in R4's."""

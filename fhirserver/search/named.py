@@ -24,10 +24,10 @@ def named(release: Release, type_: str) -> Mapping[str, Parameter]:
 @lru_cache(1024)
 def _named(release: Release, type_: str, _more: Additions | None) -> Mapping[str, Parameter]:
     every = parameters(release, type_)
-    if release == "R5":
-        return {code: each for code, each in every.items() if each.view is None}
     prefix = viewed("")
-    found = {code.removeprefix(prefix): each for code, each in every.items() if each.view == release}
+    if release == "R5":
+        return {code: each for code, each in every.items() if not code.startswith(prefix)}
+    found = {code.removeprefix(prefix): each for code, each in every.items() if code.startswith(prefix)}
     for code, each in of_release(release, type_).items():
         there = equal(type_).get(code)
         if there is not None:

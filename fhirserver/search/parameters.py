@@ -11,7 +11,7 @@ from typing import Any, get_args
 from fhirserver.releases import converted
 from fhirserver.resources import registry
 from fhirserver.resources.fhirpath.syntax import NotUnderstood
-from fhirserver.resources.lens_parameters import EQUAL
+from fhirserver.resources.lens_parameters import DIRECT, EQUAL
 from fhirserver.resources.own_parameters import Own
 from fhirserver.resources.registry import Kind, Release, has_lens, stored_release
 from fhirserver.search import computed, evaluated, paths
@@ -162,13 +162,13 @@ def standard(release: Release, type_: str) -> Mapping[str, Parameter]:
 @cache
 def views(type_: str) -> Mapping[str, Parameter]:
     """R4's name → parameter, of those that find what no parameter of the stored form does."""
-    same = equal(type_)
+    same, direct = equal(type_), DIRECT.get(type_, frozenset())
     return {
         code: replace(
             each,
             code=viewed(code),
             union=(),
-            definition=replace(each.definition, code=viewed(code), view="R4"),
+            definition=replace(each.definition, code=viewed(code), view=None if code in direct else "R4"),
         )
         for code, each in of_release("R4", type_).items()
         if code not in same and each.definition.own is None

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from fhirserver.resources.registry import RELEASES, Release
+from fhirserver.resources.registry import Release
 from fhirserver.search.added import Additions, additions
-from fhirserver.search.parameters import parameters, standard
+from fhirserver.search.parameters import parameters, standard, viewed
 
 MARK: Final = "|has|"
 TOGETHER: Final = 8
@@ -89,7 +89,7 @@ def _groups(release: Release, type_: str, more: Additions | None) -> tuple[tuple
     known = standard(release, type_)
     own = [code for code in known if _is_indexed(release, type_, code)]
     of_release = [code for code in own if known[code].definition.own is None]
-    by_view = [[code for code in of_release if known[code].view == view] for view in (None, *RELEASES)]
+    by_view = [[code for code in of_release if code.startswith(viewed("")) is apart] for apart in (False, True)]
     chunks = [tuple(codes[at : at + TOGETHER]) for codes in by_view for at in range(0, len(codes), TOGETHER)]
     others = [code for code in own if code not in of_release]
     others += [each.code for each in more.definitions] if more else []
