@@ -6,6 +6,7 @@ import contextlib
 import re
 from dataclasses import dataclass, field
 
+from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -14,6 +15,7 @@ from pymongo.errors import AutoReconnect
 from fhirserver.store.cache import Cache
 from fhirserver.store.codec import PLAIN, Document
 from fhirserver.store.documents import Stored, Version
+from fhirserver.store.inserts import Inserts
 from fhirserver.store.locks import Queues
 from fhirserver.store.tally import Operation
 
@@ -56,6 +58,7 @@ class Context:
     collections: dict[str, AsyncCollection[Document]] = field(default_factory=dict)
     seen: dict[tuple[str, str], Stored | None] = field(default_factory=dict)
     superseded: list[Document] = field(default_factory=list)
+    inserting: dict[str, Inserts] = field(default_factory=dict)
 
     def within(self, session: Session, careful: bool) -> Context:
         """The same in a transaction that begins."""
@@ -83,6 +86,13 @@ class Context:
                 raise ValueError(f"{type!r} is no resource type")
             found = self.collections[type] = self.db[type]
         return found
+
+    async def insert(self, name: str, document: RawBSONDocument) -> bool:
+        """Inserts into a collection, outside any transaction; False when there is one of its `_id` already."""
+        found = self.inserting.get(name)
+        if found is None:
+            found = self.inserting[name] = Inserts(self._named(name))
+        return await found.insert(document)
 
     async def number(self, type: str, id: str) -> int | None:
         """The number of the current version, asked of the database; the cheapest question there is."""

@@ -29,7 +29,8 @@ _TOO_LARGE = {10334, 17419, 17420}
 _TOO_MUCH = 388
 """A transaction that changes more keys than the cache may hold unwritten."""
 _WRITE_CONFLICT = 112
-_DUPLICATE = 11000
+DUPLICATE = 11000
+"""The code of an insert that met a document with the same `_id`."""
 _DISK_FULL = {14031}
 _DOWN = {91, 189, 11600, 11602, 13436}
 
@@ -64,7 +65,7 @@ def refusal_for(error: Exception) -> FhirError | None:
                 return _too_large()
             if _TOO_MUCH in codes:
                 return _too_much()
-            return Conflict(_CONFLICT) if codes & {_WRITE_CONFLICT, _DUPLICATE} else None
+            return Conflict(_CONFLICT) if codes & {_WRITE_CONFLICT, DUPLICATE} else None
         case OperationFailure() if code in _TIMED_OUT:
             return _too_costly()
         case OperationFailure() if code in _TOO_LARGE or "BSONObjectTooLarge" in str(error):
@@ -106,7 +107,7 @@ def is_duplicate(error: Exception) -> bool:
     """Whether an insert met a document with the same `_id`."""
     if isinstance(error, BulkWriteError):
         errors = (error.details or {}).get("writeErrors", ())
-        return bool(errors) and all(e.get("code") == _DUPLICATE for e in errors)
+        return bool(errors) and all(e.get("code") == DUPLICATE for e in errors)
     return isinstance(error, DuplicateKeyError)
 
 

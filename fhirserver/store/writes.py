@@ -9,10 +9,7 @@ version. A crash between the two leaves a copy that readers leave out, never a g
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-
-from pymongo.errors import DuplicateKeyError
 
 from fhirserver import fhirjson
 from fhirserver.errors import Conflict
@@ -93,17 +90,13 @@ async def remove(ctx: Context, type: str, id: str, expected: Expected | None) ->
 
 
 async def _insert(ctx: Context, type: str, first: Step) -> bool:
-    try:
-        await ctx.of(type).insert_one(first.document)
-    except DuplicateKeyError:
-        return False
-    return True
+    return await ctx.insert(type, first.document)
 
 
 async def _replace(ctx: Context, type: str, current: Stored, after: Step) -> bool:
     id_ = after.version.id
-    with contextlib.suppress(DuplicateKeyError):  # a writer before us put the same version there
-        await ctx.history.insert_one(encoded(superseded(type, id_, current)))
+    # It is there already when a writer before us put it there.
+    await ctx.insert("history", encoded(superseded(type, id_, current)))
     done = await ctx.of(type).replace_one({"_id": id_, "v": current.version}, after.document)
     return done.matched_count == 1
 
