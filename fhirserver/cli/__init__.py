@@ -27,7 +27,7 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def common(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+def before(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     """What stands before a command."""
     if version:
         out.print(f"fhirserver {__version__}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from fhirserver.errors import FhirError, StartupError
 from fhirserver.interactions.in_force import watching
@@ -109,6 +110,30 @@ def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(title, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def progress_of_bytes(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """The same for records in files of so many bytes, or of unknown length; what it yields is told of each record."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[records]} records, {task.fields[rate]:.0f}/s"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    began = time.monotonic()
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=total, records=0, rate=0.0)
+        count = 0
+
+        def advance(size: int) -> None:
+            nonlocal count
+            count += 1
+            rate = count / max(time.monotonic() - began, 0.001)
+            bar.update(task, advance=size, records=count, rate=rate)
+
+        yield advance
 
 
 def complain(place: object, sentence: object) -> None:

@@ -3,92 +3,128 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import os
 import sys
-from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fhirserver import fhirjson
-from fhirserver.cli import common
-from fhirserver.cli.common import Database, DataDir, Paths, Uri
-from fhirserver.errors import FhirError, StartupError
-from fhirserver.interactions.import_record import Imported, import_record
+from fhirserver.cli import common, import_worker
+from fhirserver.cli.common import Database, DataDir, Uri
+from fhirserver.cli.import_report import ReportFile, Row, Tally, sentence
+from fhirserver.cli.importing import AT_ONCE, Run, import_one, stopping
+from fhirserver.cli.sources import Source, size, sources
+from fhirserver.errors import StartupError, Unavailable
 from fhirserver.interactions.server import Server
 from fhirserver.mappers.bundle import transaction
 from fhirserver.mappers.readers import read
 from fhirserver.resources.registry import Release
+from fhirserver.settings import Settings
 
-ENDINGS = (".json", ".xml", ".txt", ".html", ".htm")
-AT_ONCE = 4
-"""Records in the works at one time: enough to keep the database busy while the next one is mapped."""
-MOST = 40
-"""Kinds of fields that the report names."""
-_INDEX = re.compile(r"\[\d+\]")
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        help="File to add a line of JSON to for every record: what became of each of its fields, and why.",
+        show_default="no file",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, max=64, help="Processes that import.", show_default="processors less one, 8 at most"),
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="Import also records that are stored as they are.", show_default="left out")
+]
 
 
 def import_(
-    paths: Paths,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Files, folders, zip files; - for standard input.", metavar="PATH", allow_dash=True),
+    ],
+    report: Report = None,
+    workers: Workers = None,
+    again: Again = False,
     mongodb_uri: Uri = None,
     database: Database = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Store trial records (files or folders; the format is detected). Importing again changes what changed, no more."""
+    """Store trial records; the format is detected. Importing again changes what changed, no more."""
     chosen = common.settings(mongodb_uri=mongodb_uri, database=database, data_dir=data_dir)
-    found = common.files(paths, ENDINGS)
-    failed = common.with_server(chosen, lambda server: _import_all(server, found))
-    if failed:
+    total = size(paths)
+    tally = Tally()
+    number = workers or min(8, max(1, (os.cpu_count() or 1) - 1))
+
+    async def work(server: Server, uri: str) -> Run:
+        with ExitStack() as stack:
+            file = stack.enter_context(ReportFile(report)) if report else None
+            show = stack.enter_context(common.progress_of_bytes("importing", total))
+
+            def told(source: Source, row: Row) -> None:
+                tally.add(row)
+                if row["outcome"] == "failed":
+                    common.complain(row["record"], sentence(row))
+                if file:
+                    file.write(row)
+                show(source.weight)
+
+            run = await _run(server, uri, number, told, sources(paths), traced=file is not None, again=again)
+            if file:
+                file.write(tally.told(run.stopped))
+            return run
+
+    with common.database(chosen) as uri:
+        run = asyncio.run(_opened(chosen, uri, work))
+    if not tally.records and not run.stopped:
+        raise StartupError(f"There is no file that may hold a record in {', '.join(map(str, paths))}.")
+    tally.show()
+    if run.unavailable:
+        raise Unavailable("The store went away: import again when it is back; what is stored by then is skipped.")
+    if run.stopped:
+        common.out.print("Stopped. The same command goes on from here: what is stored is skipped.")
+        raise KeyboardInterrupt
+    if tally.records["failed"]:
         raise typer.Exit(1)
 
 
-async def _import_all(server: Server, paths: list[Path]) -> int:
-    """Imports every file and prints the report; the number of files that failed."""
-    imported: list[Imported] = []
-    failed = 0
-    todo = iter(paths)
-    with common.progress("importing", len(paths)) as advance:
-
-        async def worker() -> None:
-            nonlocal failed
-            for path in todo:
-                try:
-                    imported.append(await import_record(server, path.read_bytes()))
-                except (FhirError, OSError) as error:
-                    failed += 1
-                    common.complain(path, error)
-                advance()
-
-        await asyncio.gather(*(worker() for _ in range(min(AT_ONCE, len(paths)))))
-    _report(imported, failed)
-    return failed
+async def _opened(chosen: Settings, uri: str, work: Callable[[Server, str], Awaitable[Run]]) -> Run:
+    async with common.opened(chosen, uri) as server:
+        return await work(server, uri)
 
 
-def _report(imported: list[Imported], failed: int) -> None:
-    counts: Counter[str] = Counter()
-    left: Counter[str] = Counter()
-    for one in imported:
-        counts.update(one.counts)
-        left.update({_INDEX.sub("[*]", (issue.expression or (issue.diagnostics,))[0]) for issue in one.issues})
-    common.out.print(
-        f"{len(imported)} records imported, {failed} failed: "
-        f"{counts['created']} resources created, {counts['updated']} updated, {counts['unchanged']} unchanged.",
-        soft_wrap=True,
-    )
-    if len(imported) == 1:
-        common.out.print(f"The study is {imported[0].study}.")
-    if left:
-        lines = [f"{records:>7}  {place}" for place, records in sorted(left.items(), key=_most_first)]
-        if len(lines) > MOST:
-            lines[MOST:] = [f"         and {len(lines) - MOST} more"]
-        heading = "Not mapped, for it has no place in the resources yet (records, field):"
-        common.out.print("\n".join([heading, *lines]), markup=False, soft_wrap=True)
+async def _run(
+    server: Server,
+    uri: str,
+    number: int,
+    told: Callable[[Source, Row], None],
+    found: Iterator[Source],
+    *,
+    traced: bool,
+    again: bool,
+) -> Run:
+    """Imports in this process, or in so many others beside it."""
+    if number == 1:
 
+        async def here(given: Source) -> Row:
+            return await import_one(server, given, traced)
 
-def _most_first(item: tuple[str, int]) -> tuple[int, str]:
-    place, records = item
-    return -records, place
+        run = Run(server, here, AT_ONCE, told, again)
+        with stopping(run):
+            await run.go(found)
+        return run
+    async with import_worker.workers(server.settings, uri, number) as processes:
+
+        async def there(given: Source) -> Row:
+            return await min(processes, key=lambda one: one.busy).import_one(given, traced)
+
+        run = Run(server, there, AT_ONCE * number, told, again)
+        with stopping(run):
+            await run.go(found)
+        return run
 
 
 def map_(
