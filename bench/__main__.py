@@ -66,6 +66,8 @@ def run(given: argparse.Namespace, folder: Path) -> None:
             print(f"loaded {server.name}:", ", ".join(f"{type} {rate:,.0f}/s" for type, rate in loaded.items()))
         print(report.heading(), flush=True)
         works = [work for work in WORKS if not given.only or work.name in given.only]
+        if given.floor_only:
+            works = [work for work in works if work.release is None]
         for work in works:
             results.append(measure.rounds(work, made, pair, given.rounds, given.requests))
             print(report.row(results[-1]), flush=True)

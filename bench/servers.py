@@ -31,6 +31,7 @@ class Running:
     name: str
     port: int
     pid: int
+    base: str = "r5"
 
     def signal(self, number: int) -> None:
         """Sends the process a signal."""

@@ -22,7 +22,10 @@ Asks = Callable[[Data, Random, int], Iterator[Ask]]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A kind of request; `share` of --requests is sent a round, each request stands for `unit` resources."""
+    """A kind of request; `share` of --requests is sent a round, each request stands for `unit` resources.
+
+    One with a `release` is asked of our base of that release, and compared with our base of R5 instead of the floor.
+    """
 
     name: str
     asks: Asks
@@ -31,6 +34,7 @@ class Work:
     unit: int = 1
     connections: int = CONNECTIONS
     at_least: float | None = None
+    release: str | None = None
 
 
 def _get(path: str, check: Callable[[bytes], None]) -> Ask:
@@ -139,6 +143,9 @@ WORKS: tuple[Work, ...] = (
     Work("study-include", by_study_include, 0.5),
     Work("subject-code-include", by_subject_and_code_include, 0.5),
     Work("chain", chain, 0.5),
+    Work("r4-read", read, 0.7, release="r4"),
+    Work("r4-code-date", by_code_and_date, 0.7, release="r4"),
+    Work("r4-subject-code-include", by_subject_and_code_include, 0.7, release="r4"),
     # Writes come last: what they add would change what the searches find.
     Work("create", writes.create, 0.45),
     Work("update", writes.update, 0.6),

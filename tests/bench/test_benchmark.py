@@ -11,7 +11,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ROWS = (
     *("read", "identifier", "subject-code", "code-date", "name", "birthdate", "study", "subject"),
-    *("study-include", "subject-code-include", "chain", "create", "update", "transaction-of-3", "load-by-250"),
+    *(
+        "study-include",
+        "subject-code-include",
+        "chain",
+        "r4-read",
+        "r4-code-date",
+        "r4-subject-code-include",
+        "create",
+        "update",
+        "transaction-of-3",
+        "load-by-250",
+    ),
     "import",
 )
 TINY = ("--scale", "0.004", "--requests", "16", "--rounds", "1")
