@@ -6,6 +6,7 @@ https://hl7.org/fhir/R5/terminologies.html#required
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fhirserver.releases.bridges import Bridge
@@ -29,11 +30,20 @@ def coded(
     """The exchange of an element with a required binding; a code that is neither known nor mapped is left out."""
     there = _bridge(source, target, mine, theirs, forward)
     back = _bridge(target, source, theirs, mine, backward)
-    return listed(source, target, mine, theirs, there, back)
+    made = listed(source, target, mine, theirs, there, back)
+    if (mine.name, mine.type, mine.many) != (theirs.name, theirs.type, theirs.many):
+        return made
+    ours, other = _codes(source, mine), _codes(target, theirs)
+    both = ours & other if ours is not None and other is not None else ours or other or frozenset()
+    return replace(made, settled=both - forward.keys() - backward.keys())
+
+
+def _codes(release: Release, element: Element) -> frozenset[str] | None:
+    return codes(release, element.valueset) if element.valueset else None
 
 
 def _bridge(source: Release, target: Release, mine: Element, theirs: Element, mapped: Mapping[str, str]) -> Bridge:
-    known = codes(target, theirs.valueset) if theirs.valueset else None
+    known = _codes(target, theirs)
 
     def fits(code: Any) -> bool:
         return known is None or (isinstance(code, str) and code in known)

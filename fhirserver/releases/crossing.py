@@ -18,6 +18,8 @@ from fhirserver.resources.registry import Element, Release, Structure, is_primit
 
 DATATYPE = "http://hl7.org/fhir/StructureDefinition/_datatype"
 """Names the type of a value that the release lacks and that is therefore written as nested extensions."""
+TAGS = (DATATYPE, "_datatype")
+"""Its addresses."""
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 PREFIX: Mapping[Release, str] = MappingProxyType(
     {
@@ -41,6 +43,14 @@ def value_property(release: Release, type_: str) -> str | None:
     name = "value" + capital(type_)
     extension = structure(release, "Extension")
     return name if extension is not None and name in extension.elements else None
+
+
+def foreign_values(source: Release, target: Release) -> frozenset[str]:
+    """The properties of an extension that hold a value of a type that `target` lacks."""
+    extension = structure(source, "Extension")
+    found = extension.elements.values() if extension is not None else ()
+    names = {each.name for each in found if each.choice and value_property(target, each.type) is None}
+    return frozenset(names | {"_" + name for name in names})
 
 
 def written(source: Release, target: Release, url: str, element: Element, item: Item, convert: Convert) -> Node:
@@ -213,7 +223,7 @@ def tagged(extension: Node) -> str | None:
     """The type that an extension without a value says it stands for."""
     inner = extension.get("extension")
     first = inner[0] if isinstance(inner, list) and inner else None
-    if isinstance(first, dict) and first.get("url") in (DATATYPE, "_datatype") and len(first) == 2:
+    if isinstance(first, dict) and first.get("url") in TAGS and len(first) == 2:
         name = first.get("valueString", first.get("valueCode"))
         return name if isinstance(name, str) else None
     return None

@@ -25,6 +25,8 @@ class Exchange:
     backward: Change
     always: bool
     """Whether the target needs an element of the group even where the source has none."""
+    settled: frozenset[str] = frozenset()
+    """Codes that stay the same in either direction, where one coded element becomes another of its name."""
 
 
 def exchanged(exchange: Exchange, mine: Node, kept: Kept, there: Walk, back: Walk) -> tuple[Node, Kept]:
