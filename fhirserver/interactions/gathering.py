@@ -6,6 +6,7 @@ https://hl7.org/fhir/R5/researchstudy.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,6 +24,8 @@ STUDY = "ResearchStudy"
 MOST = 50_000
 """Resources that one study may have: the registry's largest has a few thousand sites, each with contacts."""
 _AT_ONCE = 1000
+_DIGEST = re.compile(r"nih:sha-256;([0-9a-f]{16})")
+"""The first digits of a record's hash are in the id of its Provenance."""
 _FOLLOWED = frozenset({STUDY, "EvidenceReport", "Evidence"})
 """Types whose references are followed."""
 _ELSEWHERE = frozenset({"partOf", "actualGroup", "observedGroup", "subject"})
@@ -36,6 +39,7 @@ async def gather(server: Server, reader: Reader, id_: str) -> list[Resource]:
     found: dict[tuple[str, str], Resource] = {(STUDY, id_): fhirjson.loads(study.body)}
     asked = dict.fromkeys([(STUDY, part) for part in parts if part != id_])
     asked |= dict.fromkeys(_places(server, found.values()))
+    asked |= dict.fromkeys(_source(found[(STUDY, id_)]))
     wanted = [place for place in asked if place not in found]
     while wanted:
         if len(asked) > MOST:
@@ -49,6 +53,12 @@ async def gather(server: Server, reader: Reader, id_: str) -> list[Resource]:
         wanted = [place for place in dict.fromkeys(_places(server, fresh)) if place not in asked]
         asked |= dict.fromkeys(wanted)
     return list(found.values())
+
+
+def _source(study: Resource) -> Iterator[tuple[str, str]]:
+    """The Provenance of the record that the study was imported from, which no resource refers to."""
+    if digest := _DIGEST.match(str(study.get("meta", {}).get("source"))):
+        yield "Provenance", f"{study['id']}-{digest[1]}"
 
 
 async def parts_of(server: Server, reader: Reader, id_: str, limit: int) -> list[str]:
