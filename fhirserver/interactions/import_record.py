@@ -6,17 +6,24 @@ https://hl7.org/fhir/R5/researchstudy.html
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from fhirserver import fhirjson
+from fhirserver import __version__, fhirjson
 from fhirserver.errors import Issue
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import bundle_writes
+from fhirserver.interactions import bundle_writes, conditional
+from fhirserver.interactions.ended_sites import ended
+from fhirserver.interactions.import_changes import Change, changes
 from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.server import Server
+from fhirserver.interactions.withdrawn import names, withdrawn
 from fhirserver.mappers.bundle import transaction
 from fhirserver.mappers.readers import read
+from fhirserver.mappers.trial import Reading
 from fhirserver.resources import bundle as render
 from fhirserver.resources.arguments import Arguments, Parameter
 from fhirserver.resources.operation_outcome import outcome
@@ -28,18 +35,25 @@ LARGE = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did: the study's Type/id, entries created, updated and unchanged, issues, the response Bundle."""
+    """What an import did: the study's Type/id, entries created, updated and unchanged, issues, the response Bundle.
+
+    `changes` are those of resources that were there; `reading` and `bundle` are the record as it was read and mapped.
+    """
 
     study: str
     counts: Counter[str]
     issues: tuple[Issue, ...]
     entries: list[render.Entry]
+    changes: tuple[Change, ...]
+    reading: Reading
+    bundle: Resource
 
     @property
     def response(self) -> bytes:
-        """A transaction-response Bundle; its last entry says what was not mapped."""
+        """A transaction-response Bundle; its last entry says what changed and what was not mapped."""
+        told = [_changed(change) for change in self.changes]
         said = render.Entry(
-            body=fhirjson.dumps(outcome(self.issues)), response=render.Response("200 OK"), full_url=None
+            body=fhirjson.dumps(outcome([*told, *self.issues])), response=render.Response("200 OK"), full_url=None
         )
         return render.render("transaction-response", [*self.entries, said])
 
@@ -47,19 +61,45 @@ class Imported:
 async def import_record(server: Server, data: bytes) -> Imported:
     """Stores the trial; refuses what is no trial record. The same record again changes nothing."""
     mapping = asyncio.to_thread(_map, data, server.release) if len(data) > LARGE else None
-    mapped, issues = await mapping if mapping else _map(data, server.release)
-    outcomes = await bundle_writes.transaction(server, mapped, keep_ids=True, merge=_merge)
+    reading, mapped, issues = await mapping if mapping else _map(data, server.release)
+    study = mapped["entry"][0]["resource"]
+    study["meta"] = {"source": source(data)}
+    over = [*await ended(server, mapped), *await withdrawn(server, mapped)]
+    sent = mapped | {"entry": [*mapped["entry"], *over]}
+    outcomes = await bundle_writes.transaction(server, sent, keep_ids=True, merge=_merge)
     counts: Counter[str] = Counter()
-    study = ""
+    name = ""
     for result in outcomes:
         counts["created" if result.created else "updated" if result.changed else "unchanged"] += 1
-        if result.version and result.version.type == "ResearchStudy" and not study:
-            study = f"ResearchStudy/{result.version.id}"
-    return Imported(study, counts, issues, [bundle_writes.written(server, one, False) for one in outcomes])
+        if result.version and result.version.type == "ResearchStudy" and not name:
+            name = f"ResearchStudy/{result.version.id}"
+    entries = [bundle_writes.written(server, one, False) for one in outcomes]
+    changed = await changes(server, outcomes, names(over))
+    return Imported(name, counts, issues, entries, changed, reading, mapped)
 
 
-def _map(data: bytes, release: Release) -> tuple[Resource, tuple[Issue, ...]]:
-    return transaction(read(data), release=release)
+def source(data: bytes) -> str:
+    """What the study of a record says of where it comes from: the record's hash, and the version that mapped it."""
+    return f"nih:sha-256;{hashlib.sha256(data).hexdigest()}#fhirserver-{__version__}"
+
+
+async def stored(server: Server, sources: Sequence[str]) -> dict[str, str]:
+    """Of these sources those that a study was last imported from, with its Type/id."""
+    wanted = {each: conditional.Criteria("ResearchStudy", f"_source={quote(each, safe='')}") for each in sources}
+    found, _ = await conditional.matches(server, server.store, wanted.values())
+    return {each: f"ResearchStudy/{found[one][0]}" for each, one in wanted.items() if found[one]}
+
+
+def _map(data: bytes, release: Release) -> tuple[Reading, Resource, tuple[Issue, ...]]:
+    reading = read(data)
+    return reading, *transaction(reading, release=release)
+
+
+def _changed(change: Change) -> Issue:
+    """What changed in one resource, as an issue."""
+    elements = ", ".join(dict.fromkeys(one.element.partition("[")[0].partition(".")[0] for one in change.differences))
+    said = "is no longer in the record and was retired" if change.withdrawn else f"changed: {elements or 'meta, text'}"
+    return Issue("information", "informational", f"{change.resource} {said}.", (change.resource,), "changed")
 
 
 def _merge(before: Resource, after: Resource) -> Resource:
@@ -78,7 +118,8 @@ def _merge(before: Resource, after: Resource) -> Resource:
 
 
 async def _invoked(server: Server, call: Call, given: Arguments) -> Answer:
-    return Answer((await import_record(server, call.raw or b"")).response)
+    # Records become R5, which a base of R4 serves as its own.
+    return Answer((await import_record(server.seen_in("R5"), call.raw or b"")).response)
 
 
 IMPORT_RECORD = Operation(
@@ -88,7 +129,8 @@ IMPORT_RECORD = Operation(
         "Takes a raw trial record as the request's body (a ClinicalTrials.gov API v2 study as application/json, a "
         "registry page as text/plain or text/html), maps it to ResearchStudy, PlanDefinition, Group and the "
         "resources around them, and stores these in one transaction. The same record again changes nothing. The "
-        "answer is a transaction-response Bundle; its last entry is an OperationOutcome of what was not mapped."
+        "answer is a transaction-response Bundle; its last entry is an OperationOutcome of what changed in resources "
+        "that were there, and of what was not mapped."
     ),
     handler=_invoked,
     levels=("type",),
