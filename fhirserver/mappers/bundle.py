@@ -19,14 +19,14 @@ from fhirserver.mappers.activity_definition import activities
 from fhirserver.mappers.evidence_variable import exposures, outcomes
 from fhirserver.mappers.identity import full_url, link
 from fhirserver.mappers.location import placed
-from fhirserver.mappers.naming import naming
+from fhirserver.mappers.naming import Naming, naming
 from fhirserver.mappers.parties import parties
 from fhirserver.mappers.plan_definition import protocol
 from fhirserver.mappers.provenance import provenance
 from fhirserver.mappers.research_study import research_study
-from fhirserver.mappers.results.resources import posted
+from fhirserver.mappers.results.resources import Posted, posted
 from fhirserver.mappers.site_study import site_studies
-from fhirserver.mappers.trial import Reading
+from fhirserver.mappers.trial import Reading, Trial
 
 Resource = dict[str, Any]
 
@@ -46,7 +46,7 @@ def transaction(reading: Reading, release: str = "R5", at: str | None = None) ->
     sites = placed(trial.sites)
     parts = site_studies(trial, names, sites, people, issues)
     study = research_study(trial, names, people.associated, [place for _, place in sites], issues)
-    results = posted(names.stem, study.get("title", names.stem), trial.results) if trial.results else None
+    results = _results(trial, names)
     if results:
         study["result"] = [link(results.report)]
     written = [
@@ -71,6 +71,13 @@ def transaction(reading: Reading, release: str = "R5", at: str | None = None) ->
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     return bundle, tuple(_once(issues))
+
+
+def _results(trial: Trial, names: Naming) -> Posted | None:
+    if trial.results is None:
+        return None
+    planned = {(one.kind, one.measure): names.outcome(position) for position, one in enumerate(trial.outcomes)}
+    return posted(names.stem, trial.title.value if trial.title else names.stem, trial.results, planned)
 
 
 def _once(issues: Iterable[Issue]) -> Iterable[Issue]:

@@ -69,7 +69,8 @@ def test_the_study_leads_to_its_report_and_the_report_to_everything_found(bundle
 
     found = [id_ for section in report["section"] for id_ in reached(section)]
     assert len(found) == len(set(found))
-    variables = {id_ for id_ in resources(bundle, "EvidenceVariable") if "-exposure-" not in id_}
+    planned = ("-exposure-", "-outcome-")
+    variables = {id_ for id_ in resources(bundle, "EvidenceVariable") if not any(part in id_ for part in planned)}
     assert set(found) == {*resources(bundle, "Evidence"), *variables}
 
 
@@ -93,6 +94,14 @@ def test_a_statistic_says_all_of_its_cell(bundle):
     assert interval["range"] == {"low": {"value": Decimal("6.10")}}
     assert interval["note"] == [{"text": "Upper limit as reported: NA"}]
     assert first["note"] == [{"text": "One never woke."}]
+
+
+def test_what_was_measured_leads_to_what_was_planned(bundle):
+    of_url = {entry["fullUrl"]: entry["resource"]["id"] for entry in bundle["entry"]}
+    for id_, planned in (("hours-slept-og000", "outcome-primary-hours-slept"), ("naps-og000", None)):
+        variable = resources(bundle, "Evidence")[f"NCT99999907-result-{id_}"]["variableDefinition"][1]
+        found = of_url.get(variable.get("intended", {}).get("reference"))
+        assert found == (f"NCT99999907-{planned}" if planned else None)
 
 
 def test_a_p_value_below_a_limit_is_a_number_with_a_comparator(bundle):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver.mappers.results.evidence import EXPOSURE, POPULATION, Study, evidence, labelled, what, whom
-from fhirserver.mappers.results.measures import VALUE, dispersion
+from fhirserver.mappers.results.measures import VALUE, dispersion, intended
 from fhirserver.mappers.results.numbers import level, odd, quantity
 from fhirserver.mappers.results.parts import Analysis, Measure, ReportedGroup
 from fhirserver.mappers.results.words import (
@@ -44,7 +44,7 @@ def analysis(study: Study, measured: Resource, measure: Measure, number: int) ->
     return evidence(
         f"{measured['id']}-analysis-{number}",
         title,
-        [*(whom(study, group, as_) for group in compared), what(measured)],
+        [*(whom(study, group, as_) for group in compared), what(measured, intended(study, measure))],
         [found] if (found := _statistic(one)) else [],
         one.description,
     )

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R5/evidence.html, https://hl7.org/fhir/R5/evidencevariable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,9 @@ class Study:
     """The study whose results are mapped, and the ids of its reported groups."""
 
     stem: str
-    groups: dict[Key, str]
+    groups: Mapping[Key, str]
+    planned: Mapping[tuple[str, str], str]
+    """The ids of the outcomes as planned, by kind (PRIMARY, SECONDARY, OTHER) and title."""
 
     def id(self, *parts: str) -> str:
         """The id of one of its resources."""
@@ -57,10 +59,13 @@ def whom(study: Study, group: ReportedGroup, as_: str = POPULATION, notes: Seque
     return found
 
 
-def what(variable: Resource) -> Resource:
-    """The variable that was measured."""
-    kind, id_ = variable["resourceType"], variable["id"]
-    return {"variableRole": role(MEASURED), "observed": reference(kind, id_, variable.get("title"))}
+def what(variable: Resource, planned: str | None = None) -> Resource:
+    """The variable that was measured, and that was planned to be."""
+    kind, id_, title = variable["resourceType"], variable["id"], variable.get("title")
+    found: Resource = {"variableRole": role(MEASURED), "observed": reference(kind, id_, title)}
+    if planned:
+        found["intended"] = reference(kind, planned, title)
+    return found
 
 
 def evidence(

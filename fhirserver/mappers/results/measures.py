@@ -65,6 +65,7 @@ def found_in(
         for id_, statistic in _row(row, class_, kinds, sizes, table):
             of_group[id_].append(statistic)
     parts = group_parts(group.id for group in table)
+    planned = intended(study, measure)
     for group in table:
         statistics = of_group[group.id] or kinds.bare()
         notes = [f"{units}: {value}" for units, value in _of(measure.denominators, group.id)]
@@ -72,9 +73,15 @@ def found_in(
         yield evidence(
             f"{measured_['id']}-{parts[group.id]}",
             title or measured_["id"],
-            [whom(study, group, notes=notes), what(measured_)],
+            [whom(study, group, notes=notes), what(measured_, planned)],
             statistics,
         )
+
+
+def intended(study: Study, measure: Measure) -> str | None:
+    """The outcome as planned, where it has the same title."""
+    kind = "OTHER" if measure.kind == "OTHER_PRE_SPECIFIED" else measure.kind
+    return study.planned.get((kind or "", measure.title or ""))
 
 
 class _Kinds:

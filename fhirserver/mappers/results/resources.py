@@ -5,6 +5,7 @@ https://build.fhir.org/ig/HL7/ebm/, docs/mapping.md
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +37,12 @@ class Posted:
     resources: tuple[Resource, ...]
 
 
-def posted(stem: str, title: str, results: Results) -> Posted:
-    """The resources of a study's results; `stem` is the id of its ResearchStudy."""
+def posted(stem: str, title: str, results: Results, planned: Mapping[tuple[str, str], str]) -> Posted:
+    """The resources of a study's results; `stem` is the id of its ResearchStudy, `planned` as in Study."""
     groups = all_groups(results)
     names = distinct((group.title for group in groups), 30)
-    study = Study(stem, {key(group): f"{stem}-group-{name}" for group, name in zip(groups, names, strict=True)})
+    ids = {key(group): f"{stem}-group-{name}" for group, name in zip(groups, names, strict=True)}
+    study = Study(stem, ids, planned)
     resources = [_group(study, group) for group in groups]
     of_flow: Found | None = None
     if results.flow:
