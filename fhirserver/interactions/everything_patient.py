@@ -22,7 +22,8 @@ from fhirserver.search.compartments import ITSELF, membership
 from fhirserver.search.indexing import MEMBERS
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.mongo import LIVE, to_mongo
-from fhirserver.search.parameters import parameters, standard, viewed
+from fhirserver.search.named import named
+from fhirserver.search.parameters import standard, viewed
 from fhirserver.store.documents import Version
 from fhirserver.store.walks import Stretch
 
@@ -76,9 +77,8 @@ def _of_anybody(server: Server, type_: str, codes: Sequence[str]) -> Filter:
         return {"_id": {"$in": []}}
     if any((type_, code) == MEMBERS for code in codes):
         return LIVE
-    names = "|".join(
-        re.escape(part) for code in codes for part in parameters(server.release, type_)[code].union or (code,)
-    )
+    known = [named(server.release, type_)[code] for code in codes]
+    names = "|".join(re.escape(part) for each in known for part in each.union or (each.code,))
     return {"$and": [LIVE, {"t": {"$regex": rf"^(?:{names})\|(?:{re.escape(server.base)}/)?Patient/"}}]}
 
 

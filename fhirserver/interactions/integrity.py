@@ -14,7 +14,7 @@ from fhirserver import fhirjson
 from fhirserver.errors import Conflict, Issue, Unprocessable
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions.server import Server
-from fhirserver.resources.registry import Release, structure
+from fhirserver.resources.registry import RELEASES, Release, has_lens, place, stored_release, structure
 from fhirserver.search.indexing import LIVE, REFERS, TRACED, references
 from fhirserver.settings import Settings
 from fhirserver.store.store import Tx
@@ -54,18 +54,19 @@ def _referable(release: Release) -> frozenset[str]:
     """The types that an enrolment may refer to."""
     found: set[str] = set()
     for type_ in TRACED:
-        shape = structure(release, type_)
+        shape = structure(stored_release(release, type_), type_)
         for element in shape.elements.values() if shape else ():
             found |= element.targets
     return frozenset(found)
 
 
-def local_references(base: str, resource: Resource) -> dict[Key, str]:
+def local_references(server: Server, resource: Resource) -> dict[Key, str]:
     """The resources of this server that a resource refers to, with the reference as it stands there."""
     found: dict[Key, str] = {}
+    own = (None, *(f"{base}/" for base in server.bases))
     for text in references(resource):
         literal = fhirjson.literal(text)
-        if literal is not None and literal.base in (None, f"{base}/"):
+        if literal is not None and literal.base in own:
             found[literal.type, literal.id] = text
     return found
 
@@ -75,7 +76,7 @@ def locks(server: Server, removed: Iterable[Key], written: Iterable[Resource]) -
     keys = [lock(key) for key in removed if watches_deletions(server.settings, server.release, key[0])]
     for resource in written:
         if watches_writes(server.settings, resource["resourceType"]):
-            keys += [lock(key) for key in local_references(server.base, resource)]
+            keys += [lock(key) for key in local_references(server, resource)]
     return sorted(set(keys))
 
 
@@ -90,12 +91,15 @@ async def check(server: Server, tx: Tx, removed: Sequence[Key], written: Sequenc
 
 
 async def _unreferred(server: Server, tx: Tx, removed: Sequence[Key]) -> None:
-    forms = [f"{REFERS}{base}{type_}/{id_}" for type_, id_ in removed for base in ("", f"{server.base}/")]
+    bases = ("", *(f"{base}/" for base in server.bases))
     whole = server.settings.referential_integrity == "all"
     referrers: list[str] = []
-    for type_ in await server.store.types() if whole else sorted(TRACED):
-        found = await tx.ids(type_, {"t": {"$in": forms}}, _SHOWN + 1 - len(referrers))
-        referrers += [f"{type_}/{id_}" for id_ in found]
+    for release, type_ in await _referring(server) if whole else [(server.release, type_) for type_ in sorted(TRACED)]:
+        # What one release stores for itself refers to what that release sees.
+        seen = [key for key in removed if place(release, key[0]) == place(server.release, key[0])]
+        forms = [f"{REFERS}{base}{key[0]}/{key[1]}" for key in seen for base in bases]
+        found = await tx.seen_in(release).ids(type_, {"t": {"$in": forms}}, _SHOWN + 1 - len(referrers))
+        referrers += [f"{type_}/{id_}" + _of(server, release) for id_ in found]
         if len(referrers) > _SHOWN:
             break
     if whole:
@@ -110,8 +114,22 @@ async def _unreferred(server: Server, tx: Tx, removed: Sequence[Key]) -> None:
         )
 
 
+async def _referring(server: Server) -> list[tuple[Release, str]]:
+    """Every place where resources are stored, once: a type, and a release that sees it there."""
+    found = [(server.release, type_) for type_ in await server.store.types()]
+    for release in RELEASES:
+        if release != server.release:
+            types = await server.store.seen_in(release).types()
+            found += [(release, type_) for type_ in types if not has_lens(type_)]
+    return found
+
+
+def _of(server: Server, release: Release) -> str:
+    return "" if release == server.release else f" ({release})"
+
+
 async def _leads_somewhere(server: Server, tx: Tx, resource: Resource) -> None:
-    wanted = local_references(server.base, resource)
+    wanted = local_references(server, resource)
     by_type: dict[str, list[str]] = {}
     for type_, id_ in wanted:
         by_type.setdefault(type_, []).append(id_)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from fhirserver.errors import Gone, NotFound
 from fhirserver.resources.registry import VERSIONS, Release, resource_types, stored_release
 from fhirserver.settings import Settings
 from fhirserver.store.documents import Version
 from fhirserver.store.store import Store, Tx
+
+BASES: Mapping[str, Release | None] = MappingProxyType({"r5": "R5", "r4": "R4", "fhir": None})
+"""The release that a base is fixed to; None for the one that goes by what each request asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,14 @@ class Server:
     def seen_in(self, release: Release) -> Server:
         """The same address, over what is stored as a base of another release sees it."""
         return self if release == self.release else replace(self, release=release, store=self.store.seen_in(release))
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """All bases of this server, its own first: what is stored may refer by any of them."""
+        origin, _, name = self.base.rpartition("/")
+        return (
+            (self.base, *(f"{origin}/{other}" for other in BASES if other != name)) if name in BASES else (self.base,)
+        )
 
     def url(self, type_: str, id_: str) -> str:
         """The address of a resource."""

@@ -138,7 +138,9 @@ def own_references(server: Server, references: Iterable[object]) -> None:
     """Makes absolute references to this server relative, in place: the rules must see whom they concern."""
     for reference in references:
         if isinstance(reference, dict) and isinstance(text := reference.get("reference"), str):
-            reference["reference"] = text.removeprefix(f"{server.base}/")
+            for base in server.bases:
+                text = text.removeprefix(f"{base}/")
+            reference["reference"] = text
 
 
 def index(server: Server, resource: Resource) -> IndexEntry:

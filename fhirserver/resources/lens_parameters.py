@@ -28,6 +28,7 @@ _SAME: Mapping[str, str] = MappingProxyType(
         "EvidenceVariable": _PUBLISHED,
         "Group": """admits-age admits-healthy admits-sex characteristic characteristic-value code exclude identifier
             managing-entity member value""",
+        "Location": "near",
         "Observation": """based-on category code code-value-concept code-value-date code-value-quantity
             code-value-string combo-code combo-code-value-concept combo-code-value-quantity combo-data-absent-reason
             combo-value-concept combo-value-quantity component-code component-code-value-concept

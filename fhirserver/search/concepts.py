@@ -26,7 +26,7 @@ def parse(context: Context, parameter: Parameter, modifier: str, values: Sequenc
     """The tree of a token with one of these modifiers; its leaves are the caller's to resolve."""
     if not parameter.types & _CODED:
         raise BadRequest(
-            f"':{modifier}' is about codes, and '{parameter.code}' has values of type "
+            f"':{modifier}' is about codes, and '{parameter.called}' has values of type "
             f"{' and '.join(sorted(parameter.types))}: leave it out.",
             expression=context.given,
         )

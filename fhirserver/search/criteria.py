@@ -104,10 +104,10 @@ def _allowed(context: Context, parameter: Parameter, modifier: str | None) -> No
         if parameter.kind == "reference" and modifier in registry.resource_types(context.release):
             return
         raise BadRequest(
-            f"':{modifier}' is no modifier of '{parameter.code}'{_hint(parameter)}.", expression=context.given
+            f"':{modifier}' is no modifier of '{parameter.called}'{_hint(parameter)}.", expression=context.given
         )
     raise BadRequest(
-        f"':{modifier}' does not go with '{parameter.code}', a parameter of kind {parameter.kind}{_hint(parameter)}.",
+        f"':{modifier}' does not go with '{parameter.called}', a parameter of kind {parameter.kind}{_hint(parameter)}.",
         expression=context.given,
     )
 
@@ -124,7 +124,7 @@ def _missing(context: Context, parameter: Parameter, value: str) -> Node:
         return Or(()) if value == "true" else Not(Or(()))
     if parameter.code == "_in" or (context.type, parameter.code) == MEMBERS:
         raise NotSupported(
-            f"':missing' on '{parameter.code}' is not supported by this server.", expression=context.given
+            f"':missing' on '{parameter.called}' is not supported by this server.", expression=context.given
         )
     return Missing(context.type, parameter.code, parameter.kind, value == "true")
 

@@ -38,7 +38,7 @@ def parse(context: Context, parameter: Parameter, modifier: str, values: Sequenc
     ranked = sorted(type_ for type_ in targets(parameter) if link(context.release, type_))
     if not ranked:
         raise BadRequest(
-            f"'{parameter.code}' refers to nothing that has parts, so ':{modifier}' does not go with it.",
+            f"'{parameter.called}' refers to nothing that has parts, so ':{modifier}' does not go with it.",
             expression=context.given,
         )
     wanted: dict[str, dict[str, None]] = {}
@@ -74,7 +74,7 @@ def _resources(
         )
     if literal.type not in ranked:
         raise BadRequest(
-            f"'{value}' has no place in a hierarchy: ':{modifier}' on '{parameter.code}' takes "
+            f"'{value}' has no place in a hierarchy: ':{modifier}' on '{parameter.called}' takes "
             f"{_either([f'a {type_}' for type_ in ranked])}.",
             expression=context.given,
         )

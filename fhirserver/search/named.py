@@ -7,6 +7,7 @@ https://hl7.org/fhir/R4/researchsubject.html#search
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from fhirserver.resources.registry import Release, has_lens
@@ -31,7 +32,7 @@ def _named(release: Release, type_: str, _more: Additions | None) -> Mapping[str
     for code, each in of_release(release, type_).items():
         there = equal(type_).get(code)
         if there is not None:
-            found[code] = every[there]
+            found[code] = every[there] if there == code else replace(every[there], name=code)
         elif each.definition.own is not None:
             found[code] = each  # asked by way of other parameters, and never stored itself
     return found

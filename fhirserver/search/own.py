@@ -78,7 +78,7 @@ def _chained(
             return Not(asked(code, value))
     takes = f":missing with true or false{' and :not' if token_ else ''}"
     raise BadRequest(
-        f"'{parameter.code}:{modifier}={value}' has no meaning here: '{parameter.code}' takes {takes}.",
+        f"'{parameter.called}:{modifier}={value}' has no meaning here: '{parameter.called}' takes {takes}.",
         expression=context.given,
     )
 

@@ -73,7 +73,8 @@ class Parameter:
 
     `components` holds, for each branch of a composite, the parameters of its parts with that branch as their focus.
     `union` names the parameters of the type that together are this one, which then needs no postings of its own:
-    combo-code is code and component-code, phonetic is name.
+    combo-code is code and component-code, phonetic is name. `name` is what who asks calls it, where the index knows it
+    by another code.
     """
 
     release: Release
@@ -84,6 +85,12 @@ class Parameter:
     definition: registry.SearchParameter
     components: tuple[tuple[Parameter, ...], ...] = ()
     union: tuple[str, ...] = ()
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """Its name, for sentences and for what goes by names."""
+        return self.name or self.code
 
     @cached_property
     def types(self) -> frozenset[str]:
@@ -167,6 +174,7 @@ def views(type_: str) -> Mapping[str, Parameter]:
         code: replace(
             each,
             code=viewed(code),
+            name=code,
             union=(),
             definition=replace(each.definition, code=viewed(code), view=None if code in direct else "R4"),
         )

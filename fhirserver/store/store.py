@@ -57,6 +57,10 @@ class Writer(Operations):
 class Tx(Writer):
     """The operations within one transaction; its writes are seen by its own reads, by others once it is committed."""
 
+    def seen_in(self, release: Release) -> Tx:
+        """The same transaction as a base of another release sees what is stored."""
+        return self if release == self._release else Tx(self._ctx, release)
+
     async def put(
         self,
         resource: Resource,

@@ -17,11 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhirserver import __version__
 from fhirserver.errors import FhirError, MethodNotAllowed, NotFound
+from fhirserver.interactions.server import BASES
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
 from fhirserver.store.tally import CURRENT
 from fhirserver.web import docs, health, page
-from fhirserver.web.base import BASES, Base, failed
+from fhirserver.web.base import Base, failed
 from fhirserver.web.ledger import Ledger
 from fhirserver.web.metrics import Metrics
 from fhirserver.web.naming import ADDRESSES

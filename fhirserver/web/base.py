@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from types import MappingProxyType
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -29,9 +28,6 @@ from fhirserver.web.record import current, name_request
 from fhirserver.web.responses import refusal
 
 log = logging.getLogger("fhirserver.web")
-
-BASES: MappingProxyType[str, Release | None] = MappingProxyType({"r5": "R5", "r4": "R4", "fhir": None})
-"""The release that a base is fixed to; None for the one that goes by what each request asks for."""
 
 
 class Base:

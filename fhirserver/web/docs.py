@@ -20,12 +20,11 @@ from fhirserver import fhirjson
 from fhirserver.errors import BadRequest
 from fhirserver.interactions import capabilities, operations
 from fhirserver.interactions.in_force import seen
-from fhirserver.interactions.server import Server
+from fhirserver.interactions.server import BASES, Server
 from fhirserver.resources.registry import RELEASES, Release, resource_types
 from fhirserver.search.added import in_force
 from fhirserver.settings import Settings
 from fhirserver.store.store import Store
-from fhirserver.web.base import BASES
 from fhirserver.web.openapi import Service, document
 from fhirserver.web.routes import ROUTES
 

@@ -19,12 +19,12 @@ HEADERS = {"Accept": "application/fhir+json", "Content-Type": "application/fhir+
 
 
 @asynccontextmanager
-async def calling(settings: Settings, uri: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a server with these settings."""
+async def calling(settings: Settings, uri: str, base: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server with these settings, whose addresses begin behind `base`."""
     app = create_app(settings, uri)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=HEADERS) as found,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://test{base}", headers=HEADERS) as found,
     ):
         yield found
 

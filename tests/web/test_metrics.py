@@ -15,9 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fhirserver.app import create_app
+from fhirserver.interactions.server import BASES
 from fhirserver.resources.registry import resource_types
 from fhirserver.settings import Settings
-from fhirserver.web.base import BASES
 from fhirserver.web.ledger import LATER_S
 from fhirserver.web.naming import ADDRESSES, INTERACTIONS
 from fhirserver.web.routes import ROUTES

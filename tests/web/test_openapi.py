@@ -13,10 +13,9 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from fhirserver.interactions import capabilities, operations
-from fhirserver.interactions.server import Server
-from fhirserver.resources.registry import Release, compartments, resource_types
+from fhirserver.interactions.server import BASES, Server
+from fhirserver.resources.registry import RELEASES, Release, compartments, resource_types
 from fhirserver.settings import Settings
-from fhirserver.web.base import BASES
 from fhirserver.web.dispatch import dispatch
 from fhirserver.web.naming import interaction
 from fhirserver.web.openapi import Service, document
@@ -27,7 +26,6 @@ from tests.official import REFUSED
 from tests.packages import examples
 
 Json = dict[str, Any]
-RELEASES = sorted(set(BASES.values()))
 SHOWN = ("Patient", "ResearchStudy")
 ROWS = [(method, path, handler.__name__) for method, path, handler in ROUTES]
 

@@ -112,7 +112,7 @@ def _refuse(context: Context, parameter: Parameter, test: Test) -> NoReturn:
     hint = _ELSEWHERE.get((parameter.kind, test.operator))
     takes = ", ".join(OPERATORS[parameter.kind])
     raise NotSupported(
-        f"'{test.operator}' at character {test.at + 1} of '{context.given}' does not go with '{parameter.code}', a "
+        f"'{test.operator}' at character {test.at + 1} of '{context.given}' does not go with '{parameter.called}', a "
         f"parameter of kind {parameter.kind}, which takes {takes}{f': {hint}' if hint else ''}.",
         expression=context.given,
     )
@@ -141,7 +141,7 @@ def _string(context: Context, parameter: Parameter, test: Test, leaf: Leaf) -> N
     normal = text.normalise(test.value)
     if not normal:
         raise BadRequest(
-            f"'{test.value}' has no letter or digit to compare with: ask for it with '{parameter.code}:exact'.",
+            f"'{test.value}' has no letter or digit to compare with: ask for it with '{parameter.called}:exact'.",
             expression=context.given,
         )
     if test.operator not in ("eq", "ew") and len(normal) >= text.TERM:

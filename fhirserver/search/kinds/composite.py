@@ -85,11 +85,13 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str, ba
     """The test of one value: the parts' values joined by '$'."""
     components = parts(parameter)
     if not supported(parameter):
-        raise NotSupported(f"The composite '{parameter.code}' is not supported: search by its parts.", expression=given)
+        raise NotSupported(
+            f"The composite '{parameter.called}' is not supported: search by its parts.", expression=given
+        )
     values = escapes.split(value, "$")
     if len(values) != len(components) or not all(values):
         raise BadRequest(
-            f"'{parameter.code}' takes {len(components)} values joined by '$'; '{value}' has {len(values)}.",
+            f"'{parameter.called}' takes {len(components)} values joined by '$'; '{value}' has {len(values)}.",
             expression=given,
         )
     return Composite(tuple(_part(c, v, given, bases) for c, v in zip(components, values, strict=True)))

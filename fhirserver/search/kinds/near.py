@@ -39,7 +39,7 @@ Test = Near
 
 def searches(parameter: Parameter) -> bool:
     """Whether a parameter is one of places."""
-    return parameter.kind == "special" and parameter.code == CODE
+    return parameter.kind == "special" and parameter.called == CODE
 
 
 def parse(parameter: Parameter, modifier: str | None, value: str, given: str) -> Test:
@@ -47,7 +47,7 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
     parts = [escapes.plain(part, given).strip() for part in escapes.split(value, "|")]
     if not 2 <= len(parts) <= 4 or (len(parts) == 4 and parts[3] and not parts[2]):
         raise BadRequest(
-            f"'{parameter.code}' is written latitude|longitude|distance|units, as in 42.25|-83.69|11.2|km; distance "
+            f"'{parameter.called}' is written latitude|longitude|distance|units, as in 42.25|-83.69|11.2|km; distance "
             "and units may be left out.",
             expression=given,
         )

@@ -79,7 +79,7 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str, ba
     """The test of one value; a modifier that names a type says what a bare id belongs to."""
     if canonical(parameter) and modifier in ("identifier", "text", "text-advanced"):
         raise BadRequest(
-            f"':{modifier}' does not go with '{parameter.code}': a canonical URL has neither identifier nor display.",
+            f"':{modifier}' does not go with '{parameter.called}': a canonical URL has neither identifier nor display.",
             expression=given,
         )
     if modifier == "identifier":
@@ -102,7 +102,7 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str, ba
         )
     types = targets(parameter)
     if modifier is not None and modifier not in types:
-        raise BadRequest(f"'{parameter.code}' never refers to a {modifier}: {_among(types)}.", expression=given)
+        raise BadRequest(f"'{parameter.called}' never refers to a {modifier}: {_among(types)}.", expression=given)
     if fhirjson.is_id(reference) and parameter.types & _BY_ID:
         wanted = (modifier,) if modifier else tuple(sorted(types))
         forms = tuple(f"{base}{type_}/{reference}" for type_ in wanted for base in ("", *bases))

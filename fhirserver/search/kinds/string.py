@@ -89,7 +89,7 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
 
 def named(parameter: Parameter) -> bool:
     """Whether a parameter finds family names, of which each word may be the first that comes to mind."""
-    return "HumanName" in parameter.types or parameter.code == "family"
+    return "HumanName" in parameter.types or parameter.called == "family"
 
 
 def strings(type_: str, value: Any) -> Iterator[str]:

@@ -100,7 +100,9 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
     parts = [escapes.plain(part, given) for part in escapes.split(value, "|")]
     if modifier == "of-type":
         if "Identifier" not in parameter.types:
-            raise BadRequest(f"':of-type' goes with identifiers alone: '{parameter.code}' has none.", expression=given)
+            raise BadRequest(
+                f"':of-type' goes with identifiers alone: '{parameter.called}' has none.", expression=given
+            )
         if len(parts) != 3 or not all(parts):
             raise BadRequest("':of-type' takes system|code|value, all three of them.", expression=given)
         return OfType(parts[0], parts[1].casefold(), parts[2].casefold())
