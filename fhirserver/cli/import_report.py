@@ -181,9 +181,10 @@ class Tally:
             said += f", {self.records['skipped']} skipped that are stored as they are"
         if self.records["passed over"]:
             said += f", {self.records['passed over']} files passed over that hold no record"
-        said += (
-            f": {counts['created']} resources created, {counts['updated']} updated, {counts['unchanged']} unchanged."
-        )
+        if self.stored or not self.records["skipped"]:
+            said += f": {counts['created']} resources created, {counts['updated']} updated"
+            said += f", {counts['unchanged']} unchanged"
+        said += "."
         if self.withdrawn:
             said += f" {self.withdrawn} of the updated were retired, for their records no longer name them."
         common.out.print(said, soft_wrap=True)

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from fhirserver.cli import import_report as report
 from fhirserver.cli.import_report import Row

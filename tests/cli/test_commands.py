@@ -116,7 +116,7 @@ def test_import_stores_a_record_once_and_updates_it_in_place(
     assert "1 records imported, 0 failed: 11 resources created, 0 updated, 0 unchanged." in first.stdout
     assert "ResearchStudy/NCT90000001" in first.stdout
     skipped = command(server, "import", str(tmp_path))
-    assert "0 records imported, 0 failed, 1 skipped that are stored as they are" in skipped.stdout
+    assert "0 records imported, 0 failed, 1 skipped that are stored as they are." in skipped.stdout
     again = command(server, "import", str(tmp_path), "--again")
     assert "0 resources created, 0 updated, 11 unchanged." in again.stdout
     record.write_text(record.read_text().replace('"count": 120', '"count": 140'))
