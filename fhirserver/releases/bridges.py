@@ -162,6 +162,8 @@ _BRIDGES: Mapping[tuple[str, str], Callable[[Item, Walk], Any]] = MappingProxyTy
         ("PlanDefinition.action.input", "DataRequirement"): _taken("DataRequirement", "requirement"),
         ("DataRequirement", "PlanDefinition.action.output"): _wrapped("DataRequirement", "requirement"),
         ("PlanDefinition.action.output", "DataRequirement"): _taken("DataRequirement", "requirement"),
+        ("CodeableConcept", "Practitioner.communication"): _wrapped("CodeableConcept", "language"),
+        ("Practitioner.communication", "CodeableConcept"): _taken("CodeableConcept", "language"),
         ("string", "CodeableConcept"): _told("text"),
         ("string", "Reference"): _told("display"),
     }

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
 
+from fhirserver.releases.forms import moved
 from fhirserver.releases.parts import Coded, Node, Reshaped, Rules, Walk
+from fhirserver.releases.type_names import R4_TYPES, R5_TYPES
 from fhirserver.resources.registry import codes
 
 _MILLISECONDS = MappingProxyType({"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000})
@@ -31,18 +32,13 @@ def _as_needed_one(form: Node, _old: Node, walk: Walk) -> Node:
     """R4 says either whether or for what, and for one thing only."""
     if form.get("asNeededFor"):
         return {"asNeededCodeableConcept": walk("CodeableConcept", form["asNeededFor"][0])}
-    return _moved(form, "asNeeded", "asNeededBoolean", walk)
+    return moved(form, "asNeeded", "asNeededBoolean", walk)
 
 
 def _as_needed(form: Node, _old: Node, walk: Walk) -> Node:
     if "asNeededCodeableConcept" in form:
         return {"asNeededFor": [walk("CodeableConcept", form["asNeededCodeableConcept"])]}
-    return _moved(form, "asNeededBoolean", "asNeeded", walk)
-
-
-def _moved(form: Node, name: str, other: str, walk: Walk) -> Node:
-    made: dict[str, Any] = {other: form[name]} if name in form else {}
-    return made | ({"_" + other: walk("Element", form["_" + name])} if "_" + name in form else {})
+    return moved(form, "asNeededBoolean", "asNeeded", walk)
 
 
 _R4_ARTIFACTS = codes("R4", "http://hl7.org/fhir/ValueSet/related-artifact-type") or frozenset()
@@ -61,6 +57,15 @@ _ARTIFACTS = MappingProxyType(
 )
 """R5's relations as the nearest of R4's eight, which demands one: more about it, when nothing is nearer."""
 
+_R4_ALL = codes("R4", "http://hl7.org/fhir/ValueSet/all-types") or frozenset()
+_R5_ALL = codes("R5", "http://hl7.org/fhir/ValueSet/fhir-types") or frozenset()
+_ANY = MappingProxyType(dict.fromkeys(_R5_ALL - _R4_ALL, "Any") | dict(R4_TYPES))
+_BASE = MappingProxyType(
+    dict.fromkeys(_R4_ALL - _R5_ALL, "Base")
+    | {"MoneyQuantity": "Quantity", "SimpleQuantity": "Quantity", "Media": "DocumentReference", "Type": "DataType"}
+    | dict(R5_TYPES)
+)
+
 RULES: Rules = MappingProxyType(
     {
         "SampledData": (Reshaped(("interval", "intervalUnit"), ("period",), _period, _interval),),
@@ -72,6 +77,8 @@ RULES: Rules = MappingProxyType(
                 _as_needed,
             ),
         ),
+        "DataRequirement": (Coded("type", "type", _ANY, _BASE),),
+        "ParameterDefinition": (Coded("type", "type", _ANY, _BASE),),
         "RelatedArtifact": (Coded("type", "type", _ARTIFACTS, MappingProxyType({})),),
     }
 )

@@ -111,8 +111,10 @@ def _compiled(source: Release, target: Release, made: Plan) -> Converter:
     if made.name.name == "Extension":
         steps["extension"] = untagged(carried)
         steps |= dict.fromkeys(foreign_values(source, target), differs)
-    always = any(element.choice for element in made.filled.values()) or any(one.always for one in made.exchanges)
-    return found.convert if always else _stepping(steps, frozenset(made.filled), found.convert)
+    demanded = frozenset({*made.filled, *(one.source[0] for one in made.exchanges if one.always and one.settled)})
+    always = any(element.choice for element in made.filled.values())
+    always = always or any(one.always and not one.settled for one in made.exchanges)
+    return found.convert if always else _stepping(steps, demanded, found.convert)
 
 
 def _stepping(steps: Mapping[str, Converter], demanded: frozenset[str], differing: Converter) -> Converter:

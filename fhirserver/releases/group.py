@@ -29,12 +29,18 @@ def _sibling(value: Any, name: str, walk: Walk) -> Node:
     return {} if value is None else {name: walk("Element", value)}
 
 
+# A group of what R4 lacks is one of those who give care, or of things; it demands one of its six codes.
+_DOWN = MappingProxyType(
+    {"relatedperson": "person", "specimen": "substance", "location": "device"}
+    | dict.fromkeys(("careteam", "healthcareservice", "organization"), "practitioner")
+)
+_UP = MappingProxyType({"substance": "specimen", "medication": "device"})
+
 RULES: Rules = MappingProxyType(
     {
         "Group": (
             Reshaped(("membership",), ("actual",), _actual, _membership),
-            # R4 has neither organisations nor places as members; a group of what it lacks is one of people or things.
-            Coded("type", "type", {"relatedperson": "person", "careteam": "practitioner"}, {"substance": "specimen"}),
+            Coded("type", "type", _DOWN, _UP),
         ),
     }
 )

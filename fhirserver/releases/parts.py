@@ -63,6 +63,10 @@ class Reshaped:
     r4: tuple[str, ...]
     down: Change
     up: Change
+    settled: frozenset[str] = frozenset()
+    """Codes that stay the same in either direction, where one coded element becomes another of its name."""
+    always: bool = False
+    """Whether R4 needs one of the elements even where R5 has none: an invariant demands it, not the tables."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from fhirserver.releases.bridges import bridge
 from fhirserver.releases.coding import CODED_TYPES, coded
 from fhirserver.releases.exchanges import Exchange
 from fhirserver.releases.listing import listed, one_of
-from fhirserver.releases.parts import Apart, Change, Coded, Part, Renamed, Reshaped
+from fhirserver.releases.parts import Apart, Coded, Part, Renamed, Reshaped
 from fhirserver.releases.rules import rules
 from fhirserver.resources.registry import Element, Release, Structure, codes, is_primitive, structure
 
@@ -132,8 +132,10 @@ def _declared(source: Release, target: Release, mine: Structure, theirs: Structu
     match part:
         case Reshaped():
             if down:
-                return _reshaped(theirs, part.r5, part.r4, part.down, part.up)
-            return _reshaped(theirs, part.r4, part.r5, part.up, part.down)
+                always = part.always or any(theirs.elements[name].min for name in part.r4)
+                return Exchange(part.r5, part.r4, part.down, part.up, always, part.settled)
+            always = part.always or any(theirs.elements[name].min for name in part.r5)
+            return Exchange(part.r4, part.r5, part.up, part.down, always, part.settled)
         case Renamed():
             one, two = (part.r5, part.r4) if down else (part.r4, part.r5)
             a, b = mine.elements[one], theirs.elements[two]
@@ -147,13 +149,6 @@ def _declared(source: Release, target: Release, mine: Structure, theirs: Structu
             return coded(source, target, mine.elements[one], theirs.elements[two], *maps)
         case Apart():
             return None
-
-
-def _reshaped(
-    theirs: Structure, mine: tuple[str, ...], made: tuple[str, ...], forward: Change, backward: Change
-) -> Exchange:
-    demanded = any(theirs.elements[name].min for name in made)
-    return Exchange(mine, made, forward, backward, always=demanded)
 
 
 def _differing(source: Release, target: Release, mine: Element, theirs: Element) -> Exchange | None:

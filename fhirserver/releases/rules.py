@@ -13,11 +13,21 @@ from fhirserver.releases.parts import Part, Rules
 MODULES = (
     "datatypes",
     "activity_definition",
+    "audit_event",
+    "condition",
+    "conformance",
+    "consent",
     "evidence_variable",
     "group",
+    "location",
+    "organization",
     "plan_definition",
+    "practitioner_role",
+    "provenance",
+    "questionnaire",
     "research_study",
     "research_subject",
+    "subscription",
 )
 """Modules that declare RULES."""
 
