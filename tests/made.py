@@ -39,12 +39,21 @@ BESIDES: dict[str, Json] = {
     "SubscriptionStatus": {"type": "handshake"},
     "TerminologyCapabilities": {"kind": "requirements", "description": "x"},
 }  # fmt: skip
-"""By type, what invariants of R5 ask for beside mandatory elements."""
+"""By type, what invariants ask for beside mandatory elements."""
+
+_R4: dict[str, Json] = {
+    "AllergyIntolerance": {"clinicalStatus": {"coding": [{
+        "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}]}},
+    "CapabilityStatement": {"fhirVersion": "4.0.1"},
+    "Consent": {"policy": [{"uri": "http://example.org/x"}]},
+}  # fmt: skip
+"""The same of R4 alone."""
 
 
 def resource(release: Release, type_: str) -> Json:
     """A resource of a type, without an id; of a ResearchSubject the study and the patient are the caller's."""
-    return {"resourceType": type_} | _filled(release, type_, 0) | BESIDES.get(type_, {})
+    more = BESIDES.get(type_, {}) | (_R4.get(type_, {}) if release == "R4" else {})
+    return {"resourceType": type_} | _filled(release, type_, 0) | more
 
 
 def _filled(release: Release, name: str, depth: int) -> Json:

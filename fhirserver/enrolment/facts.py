@@ -12,7 +12,7 @@ from fhirserver.enrolment.states import FINAL, PLACELESS
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The study as it stands: publication status, present progress state, the number wanted, its linkIds."""
+    """The study as it stands: publication status, present progress state, the number wanted, its comparison groups."""
 
     name: str
     status: str

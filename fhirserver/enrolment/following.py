@@ -83,7 +83,7 @@ def with_roster(study: Resource, group: str) -> Resource:
 def with_arm_group(study: Resource, link_id: str, group: str) -> Resource:
     """The study whose comparison group is linked to the Group of its subjects."""
     arms = [
-        {**arm, "observedGroup": {"reference": group}} if arm.get("linkId") == link_id else arm
+        {**arm, "observedGroup": {"reference": group}} if arm.get("linkId", arm.get("name")) == link_id else arm
         for arm in study.get("comparisonGroup", ())
     ]
     return study | {"comparisonGroup": arms}

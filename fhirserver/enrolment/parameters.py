@@ -20,7 +20,7 @@ PARAMETERS = (
     Parameter(
         "comparisonGroup",
         "string",
-        "The linkId of the study's comparison group that the subject is assigned to.",
+        "The linkId of the study's comparison group that the subject is assigned to, or its name.",
     ),
     Parameter(
         "state",

@@ -33,7 +33,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "subject-not-found": Rule(422, "The subject exists."),
         "study-changed": Rule(422, "A ResearchSubject stays with its study."),
         "subject-changed": Rule(422, "A ResearchSubject stays with its subject."),
-        "unknown-comparison-group": Rule(422, "A comparison group is the linkId of one of the study's."),
+        "unknown-comparison-group": Rule(422, "A comparison group is one of the study's, by its linkId or its name."),
         "illegal-initial-state": Rule(422, "$enroll begins with a state that goes on."),
         "illegal-transition": Rule(409, "The state follows from the one before by the state machine."),
         "study-closed": Rule(409, "A new enrolment needs a study that is open."),
@@ -76,7 +76,7 @@ def judge(facts: Facts) -> list[Issue]:
             found.append(
                 _error(
                     "unknown-comparison-group",
-                    f"'{group}' is no comparison group of {study.name}: use a linkId of its own ({listed}).",
+                    f"'{group}' is no comparison group of {study.name}: use one of its own ({listed}).",
                     f"ResearchSubject.{name}",
                 )
             )

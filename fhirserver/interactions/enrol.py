@@ -60,18 +60,20 @@ async def subject_written(
 
     `after` is None for a deletion, which no rule refuses. RuleConflict or RuleViolation when a rule does.
     """
-    old = enrol_facts.enrolment(settings, before) if before else None
-    new = enrol_facts.enrolment(settings, after) if after else None
-    present = new or old
-    if present is None:
+    said = after or before
+    if said is None:
         return EnrolmentEffect()
-    name = present.local_study
+    name = enrol_facts.enrolment(settings, said).local_study
     study = await enrol_facts.read(tx, name) if name and name.startswith(f"{STUDY}/") else None
+    old = enrol_facts.enrolment(settings, before, study) if before else None
+    new = enrol_facts.enrolment(settings, after, study) if after else None
+    present = new or old
+    assert present is not None
     facts = enrol_facts.study_facts(study, today) if study else None
-    own_id = str((after or before or {}).get("id", ""))
+    own_id = str(said.get("id", ""))
     others: tuple[Enrolment, ...] = ()
-    if study and name and present.local_subject:
-        listed = enrol_facts.subjects(tx, settings, release, name, present.local_subject, but=own_id)
+    if study and present.local_subject:
+        listed = enrol_facts.subjects(tx, settings, release, study, present.local_subject, but=own_id)
         others = tuple([other async for other in listed])
     issues: list[Issue] = []
     if new is not None:

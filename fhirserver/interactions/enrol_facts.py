@@ -34,8 +34,13 @@ def local(settings: Settings, reference: str | None) -> str | None:
     return found.local if ours else None
 
 
-def enrolment(settings: Settings, subject: Resource) -> Enrolment:
-    """What a ResearchSubject says."""
+def enrolment(settings: Settings, subject: Resource, joined: Resource | None = None) -> Enrolment:
+    """What a ResearchSubject says; its comparison groups as the study `joined` knows them."""
+
+    def group(name: str) -> str | None:
+        word = research_subject.group(subject, name)
+        return word if word is None or joined is None else research_study.arm_key(joined, word)
+
     study, about = research_subject.reference(subject, "study"), research_subject.reference(subject, "subject")
     return Enrolment(
         study,
@@ -43,8 +48,8 @@ def enrolment(settings: Settings, subject: Resource) -> Enrolment:
         local(settings, study),
         local(settings, about),
         research_subject.trail(subject),
-        subject.get("assignedComparisonGroup"),
-        subject.get("actualComparisonGroup"),
+        group("assignedComparisonGroup"),
+        group("actualComparisonGroup"),
         subject.get("status") == "retired",
     )
 
@@ -52,7 +57,8 @@ def enrolment(settings: Settings, subject: Resource) -> Enrolment:
 def study_facts(study: Resource, today: str) -> Study:
     """What a ResearchStudy says."""
     code, words = research_study.progress(study, today)
-    groups = frozenset(str(group["linkId"]) for group in study.get("comparisonGroup", ()) if "linkId" in group)
+    keys = (each.get("linkId", each.get("name")) for each in study.get("comparisonGroup", ()))
+    groups = frozenset(str(key) for key in keys if key is not None)
     target = research_study.recruitment(study).get("targetNumber")
     return Study(f"ResearchStudy/{study['id']}", str(study.get("status")), code, words, target, groups)
 
@@ -76,10 +82,10 @@ async def exists(tx: Operations, name: str) -> bool:
 
 
 async def subjects(
-    tx: Operations, settings: Settings, release: Release, study: str, subject: str | None, *, but: str
+    tx: Operations, settings: Settings, release: Release, study: Resource, subject: str | None, *, but: str
 ) -> AsyncIterator[Enrolment]:
     """The enrolments in a study, of one subject or all, without the ResearchSubject of id `but`."""
-    params = [("study", study)]
+    params = [("study", f"{STUDY}/{study['id']}")]
     if subject:
         params.append(("subject", subject))
     where = to_mongo(parse(release, SUBJECT, params, strict=True).filter, release)
@@ -89,7 +95,7 @@ async def subjects(
         for version in page.items:
             found = content(version)
             if found is not None and version.id != but:
-                yield enrolment(settings, found)
+                yield enrolment(settings, found, study)
         if not page.more:
             return
         after = page.last

@@ -62,7 +62,7 @@ async def follow(
 
     def recount(link_id: str | None) -> Callable[[], Awaitable[frozenset[str]]]:
         async def count() -> frozenset[str]:
-            everyone = enrol_facts.subjects(tx, settings, release, facts.name, None, but=change.id)
+            everyone = enrol_facts.subjects(tx, settings, release, study, None, but=change.id)
             return frozenset(
                 [
                     one.local_subject

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhirserver import fhirjson
-from fhirserver.enrolment import rules
+from fhirserver.enrolment import rules, words
 from fhirserver.enrolment.parameters import PARAMETERS, request
 from fhirserver.errors import FhirError
 from fhirserver.interactions import write
@@ -21,7 +21,7 @@ from fhirserver.resources.arguments import Arguments, Parameter
 
 
 async def _enroll(server: Server, call: Call, given: Arguments) -> Answer:
-    server = server.seen_in(server.form(SUBJECT))  # the rules speak the form that is stored
+    asks, server = server.release, server.seen_in(server.form(SUBJECT))  # the rules speak the form that is stored
     study = await read(server, STUDY, call.id or "", within=call.within)
     asked = request(given)
     subject = research_subject.compose(
@@ -42,8 +42,8 @@ async def _enroll(server: Server, call: Call, given: Arguments) -> Answer:
         else:
             done = await write.apply(server, [operation])
     except FhirError as error:
-        raise asked.explained(error) from None
-    notes = tuple(asked.explain(issue) for issue in done[0].warnings)
+        raise words.refusal(asks, asked.explained(error)) from None
+    notes = tuple(asked.explain(issue) for issue in words.told(asks, done[0].warnings))
     return Answer(written=replace(done[0], warnings=notes))
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import uuid_utils
 
 from fhirserver import fhirjson
-from fhirserver.errors import BadRequest, Issue
+from fhirserver.enrolment import words
+from fhirserver.errors import BadRequest, FhirError, Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import defining, definitions, enrol, integrity, profiles
 from fhirserver.interactions.apart import apart
@@ -273,8 +274,11 @@ async def _ruled(server: Server, tx: Tx, operation: Operation) -> Outcome:
     before = _content(await tx.read(operation.type, operation.id))
     after = operation.resource | {"id": operation.id} if isinstance(operation, Put) else None
     release, today = server.form(operation.type), fhirjson.today()
-    effect = await enrol.subject_written(tx, server.settings, release, before, after, today=today)
-    warnings = tuple(effect.warnings)
+    try:
+        effect = await enrol.subject_written(tx, server.settings, release, before, after, today=today)
+    except FhirError as error:
+        raise words.refusal(server.release, error) from None
+    warnings = words.told(server.release, effect.warnings)
     if isinstance(operation, Remove):
         return _removed(await tx.remove(operation.type, operation.id, expected=operation.expected), warnings)
     written = (await tx.put_many([item(server, operation)]))[0]

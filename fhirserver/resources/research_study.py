@@ -89,12 +89,19 @@ def recruitment(study: Resource) -> Resource:
     return found if isinstance(found, dict) else {}
 
 
-def arm(study: Resource, link_id: str) -> Resource | None:
-    """The comparison group of this linkId."""
-    for group in study.get("comparisonGroup", ()):
-        if group.get("linkId") == link_id:
-            return dict(group)
+def arm(study: Resource, word: str) -> Resource | None:
+    """The comparison group of this linkId, else of this name, which is all that R4 knows of its arms."""
+    for key in ("linkId", "name"):
+        for group in study.get("comparisonGroup", ()):
+            if group.get(key) == word:
+                return dict(group)
     return None
+
+
+def arm_key(study: Resource, word: str) -> str:
+    """What a comparison group is known by, its linkId or else its name; a word that names none stays as it is."""
+    found = arm(study, word)
+    return word if found is None else str(found.get("linkId", found.get("name")))
 
 
 def title(study: Resource) -> str:

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R5/researchsubject.html
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from fhirserver.errors import BadRequest
@@ -13,6 +14,8 @@ from fhirserver.fhirjson import Resource, interval
 STATES = "http://terminology.hl7.org/CodeSystem/research-subject-state"
 STATE_TYPES = "http://terminology.hl7.org/CodeSystem/research-subject-state-type"
 ENROLLMENT = "Enrollment"
+_ARM = "http://hl7.org/fhir/4.0/StructureDefinition/extension-ResearchSubject."
+_ARMS = MappingProxyType({"assignedComparisonGroup": f"{_ARM}assignedArm", "actualComparisonGroup": f"{_ARM}actualArm"})
 DEFAULT_STATE = "candidate"
 """What a subject without any enrolment state is taken for."""
 
@@ -27,6 +30,15 @@ def trail(subject: Resource) -> tuple[str, ...]:
         ordered.remove(open_[-1])
         ordered.append(open_[-1])
     return tuple(_code(entry) for entry in ordered) or (DEFAULT_STATE,)
+
+
+def group(subject: Resource, name: str) -> str | None:
+    """The comparison group in an element: its linkId, or the name of an arm that R4 said and that is no id."""
+    said = subject.get(name)
+    for extension in subject.get("extension", ()) if said is None else ():
+        if extension.get("url") == _ARMS[name]:
+            said = extension.get("valueString")
+    return said if isinstance(said, str) else None
 
 
 def reference(resource: Resource, name: str) -> str | None:
