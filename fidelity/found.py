@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cached_property
 from html import unescape
 from typing import Any
 
@@ -29,13 +30,19 @@ _SPACE = re.compile(r"[\s\u00a0\u200b\ufeff*•\\]+")
 
 
 class Output:
-    """The resources of a record: their texts, and what they are as a whole."""
+    """The resources of a record: what they are as a whole and, once asked for, their texts."""
 
     def __init__(self, resources: list[Any]) -> None:
         self.whole = b"".join(dumps(resource) for resource in resources)
-        every = [plain(text) for resource in resources for text in texts(resource)]
-        self._alone = frozenset(every)
-        self._texts = "\n".join(every)
+        self._resources = resources
+
+    @cached_property
+    def _alone(self) -> frozenset[str]:
+        return frozenset(plain(text) for resource in self._resources for text in texts(resource))
+
+    @cached_property
+    def _texts(self) -> str:
+        return "\n".join(self._alone)
 
     def has(self, text: str) -> bool:
         """Whether a text stands in the resources alone."""

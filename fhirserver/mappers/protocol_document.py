@@ -18,6 +18,7 @@ from fhirserver.mappers.naming import Naming
 from fhirserver.mappers.narrative import narrative
 from fhirserver.mappers.protocol_keys import Keys
 from fhirserver.mappers.protocol_parts import Document, Protocol, Section
+from fhirserver.mappers.readers.plain import visible
 
 Resource = dict[str, Any]
 
@@ -110,6 +111,7 @@ def _section(one: Section) -> Resource | None:
 
 def xhtml(text: str) -> str | None:
     """HTML as the XHTML that a narrative may hold: other elements give way to what they contain, scripts to nothing."""
+    text = visible(text)
     try:
         root = lxml_html.fragment_fromstring(text, create_parent="div")
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):

@@ -1,8 +1,8 @@
 """Records without a way back (USDM, EU CTIS, EUCTR, ISRCTN): each leaf value is looked for in the FHIR resources.
 
-Short values are tried by path: the first and the last place of a path in a record are changed, and all of its
-places count as kept where both changes told. Keys by which a record's objects name each other are counted apart:
-what is kept of them is where they lead.
+Short values are tried by path: one place of a path in the first record that has it is changed, and all of its places
+count as kept where the change told. What the import reports as left out is lost untried. Keys by which a record's
+objects name each other are counted apart: what is kept of them is where they lead.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fhirserver.fhirjson import dumps, loads
+from fhirserver.mappers.readers.ctis_parties import internal
 from fhirserver.mappers.trial import Reading
 from fidelity.found import Output, mapped, other, tells
 from fidelity.leaves import leaves, pattern
@@ -21,6 +22,8 @@ _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _KEY = re.compile(r"(?:^|\.)(?:id|uuid|instanceType|party|[A-Za-z0-9]+(?:Id|Ids|Pk|Uuid))(?:\[\])?$")
 KEYS = "(keys)"
 """The module of keys."""
+_KEPT: dict[tuple[str, str], bool] = {}
+"""What was found of a format's paths: a path is tried in the first record that has it."""
 
 
 def measure(record: str, data: bytes, reading: Reading) -> Measured:
@@ -35,11 +38,18 @@ def measure(record: str, data: bytes, reading: Reading) -> Measured:
     for path, value in said:
         if not _stands(value, before):
             places.setdefault(pattern(path), []).append(path)
-    kept = {kind: _tried(told, paths, before) for kind, paths in places.items()}
+    left = tuple({pattern(place) for one in reading.issues if one.details == "not-mapped" for place in one.expression})
+    for kind, paths in places.items():
+        key = (reading.format, kind)
+        if kind in left or kind.startswith(tuple(f"{one}{step}" for one in left for step in ".[")):
+            _KEPT.setdefault(key, False)
+        if key not in _KEPT:
+            _KEPT[key] = _tried(told, paths, before)
     for path, value in said:
         kind = pattern(path)
-        there = _stands(value, before) or kept.get(kind, False)
-        found.leaf(module(kind), kind, there)
+        there = _stands(value, before) or _KEPT.get((reading.format, kind), False)
+        own = reading.format == "ctis" and internal(kind.removesuffix("[]").rpartition(".")[2])
+        found.leaf(KEYS if own else module(kind), kind, there)
         if not there:
             found.example(kind, record, value, None)
     return found
@@ -57,7 +67,7 @@ def _stands(value: Any, before: Output) -> bool:
 
 
 def _tried(told: Any, paths: list[str], before: Output) -> bool:
-    return all(tells(_changed(told, path), before) for path in dict.fromkeys((paths[0], paths[-1])))
+    return tells(_changed(told, paths[len(paths) // 2]), before)
 
 
 def _changed(told: Any, path: str) -> Callable[[], bytes]:

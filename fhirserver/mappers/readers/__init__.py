@@ -16,8 +16,10 @@ __all__ = ["EXPECTED", "read"]
 
 EXPECTED = (
     "Expected a study of ClinicalTrials.gov as API v2 JSON (with 'protocolSection') or classic XML (with "
-    "'clinical_study'), or the public page of a trial saved as text or HTML (with its NCT number and headings such as "
-    "'Status and phase' and 'Inclusion criteria')"
+    "'clinical_study'), a USDM v4 study definition ('study' with 'versions'), a record of EU CTIS ('ctNumber' with an "
+    "authorised part I), the EU Clinical Trials Register ('a2_eudract_number') or ISRCTN ('isrctn' with "
+    "'trialDescription') as JSON, or the public page of a trial saved as text or HTML (with its NCT number and headings "
+    "such as 'Status and phase' and 'Inclusion criteria')"
 )
 
 

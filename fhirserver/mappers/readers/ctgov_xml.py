@@ -22,7 +22,9 @@ from fhirserver.mappers.readers.xml_element import Element, Found, parse
 from fhirserver.mappers.trial import Trial
 
 FORMAT = "ctgov-xml"
-_START = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<clinical_study[\s>/]", re.DOTALL)
+_START = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>\s*)*<clinical_study[\s>/]", re.DOTALL
+)
 
 
 def recognises(text: str) -> bool:

@@ -388,6 +388,12 @@ class _Record:
                 for one in whole.children(name):
                     if paragraph := spoken.paragraph(f"{heading}:", one, internal):
                         self._notes.append(paragraph)
+        for whole, name in ((self._root, "applications"), (self._whole, "applicationInfo")):
+            for one in whole.children(name):
+                # What an application said of the trial is said by what was authorised, or was changed since.
+                paragraph = spoken.paragraph("Application:", one, lambda name: internal(name) or name in _CONTENTS)
+                if paragraph:
+                    self._notes.append(paragraph)
         for one in self._one.children("productRoleGroupInfos"):
             said = [text.value for text in spoken.lines(one, lambda name: internal(name) or name == "products")]
             if said:
@@ -397,6 +403,7 @@ class _Record:
                 (self._notes if len(text.value) > _LONG else self._facts).append(text)
 
 
+_CONTENTS = {"partI", "partIIInfo", "primarySponsor", "coSponsors", "fullTitle", "ctMSCs"}
 _PARTS = {
     *("applications", "authorizedApplication", "authorizedPartI", "authorizedPartsII", "applicationInfo", "results"),
     *("products", "productRoleGroupInfos", "sponsors", "primarySponsor", "coSponsors", "publicEvaluation"),

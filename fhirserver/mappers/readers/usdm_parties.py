@@ -130,4 +130,4 @@ def identifiers(version: Node, known: Organisations) -> tuple[Identifier, ...]:
         if value := one.line("text"):
             words = kind_of.display if kind_of else None
             found.append(Identifier("secondary", value, words, body.name if body else None, path=one.path))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: one.kind != "registry"))
