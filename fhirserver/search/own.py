@@ -55,7 +55,8 @@ def whole(release: Release, type_: str, names: Iterable[str]) -> Node | None:
     part = _PART_OF[release]
     if type_ != "ResearchStudy" or part in codes or codes.isdisjoint(_OF_SITES):
         return None
-    return Missing(type_, named(release, type_)[part].code, "reference", True)
+    # Nearly all are part of nothing: what is said the other way round is no way into the index.
+    return Not(Missing(type_, named(release, type_)[part].code, "reference", False))
 
 
 def _chained(

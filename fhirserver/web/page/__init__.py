@@ -11,6 +11,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from fhirserver import __version__
+from fhirserver.search.ast import Missing
+from fhirserver.search.mongo import LIVE, to_mongo
 from fhirserver.store.store import Store
 
 HEADERS = {
@@ -19,6 +21,13 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+COUNTED = (
+    # Sites are studies too, which are part of another.
+    ("studies", "ResearchStudy", to_mongo(Missing("ResearchStudy", "part-of", "reference", True), "R5")),
+    ("patients", "Patient", LIVE),
+    ("subjects", "ResearchSubject", LIVE),
+)
+
 
 def routes(store: Callable[[], Store]) -> list[Route]:
     """The page, filled with how many studies, patients and subjects the store holds."""
@@ -26,8 +35,8 @@ def routes(store: Callable[[], Store]) -> list[Route]:
 
     async def page(request: Request) -> Response:
         text = template.replace("{version}", escape(__version__))
-        for name, type_ in (("studies", "ResearchStudy"), ("patients", "Patient"), ("subjects", "ResearchSubject")):
-            count = await store().count(type_, {"t": "|live"}, cap=10_000)
+        for name, type_, which in COUNTED:
+            count = await store().count(type_, which, cap=10_000)
             text = text.replace("{" + name + "}", f"{count:,}")
         return HTMLResponse(text, headers=HEADERS)
 
