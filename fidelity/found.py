@@ -1,8 +1,8 @@
 """Looks for the values of a record in the resources that it became.
 
 A value counts as found in two ways. A text of twelve letters or more is found where it stands in the resources, alone
-or within a text, white space and markup aside. Anything else would be found by chance ('1', 'Yes', '2020-01-01'): there
-the record is changed in this one value and mapped again, and the value is found where the resources then differ. What
+or within a text, white space and markup aside; one of six or more where it stands alone. Anything else would be found by
+chance ('1', 'Yes', 'Male'): there the record is changed in this one value and mapped again, and the value is found where the resources then differ. What
 tells whether they do is the whole of the resources without their narratives, their ids and the Provenance, which may
 change with any byte.
 """
@@ -22,8 +22,8 @@ from fhirserver.mappers.bundle import transaction
 from fhirserver.mappers.readers import read
 
 AT = "2026-01-01T00:00:00Z"
-LONG = 12
-"""Letters from which on a text is not found by chance."""
+LONG, ALONE = 12, 6
+"""Letters from which on a text is not found by chance, within another and alone."""
 
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _SPACE = re.compile(r"[\s\u00a0\u200b\ufeff*•\\]+")
@@ -51,7 +51,7 @@ class Output:
     def says(self, text: str) -> bool:
         """Whether a text, long enough not to do so by chance, stands in the resources, alone or within another."""
         said = plain(text)
-        return len(said) >= LONG and said in self._texts
+        return (len(said) >= ALONE and said in self._alone) or (len(said) >= LONG and said in self._texts)
 
 
 def mapped(data: bytes) -> Output | None:

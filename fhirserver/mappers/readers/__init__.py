@@ -15,11 +15,11 @@ from fhirserver.mappers.trial import Reading, Trial
 __all__ = ["EXPECTED", "read"]
 
 EXPECTED = (
-    "Expected a study of ClinicalTrials.gov as API v2 JSON (with 'protocolSection') or classic XML (with "
+    "Expected a ClinicalTrials.gov API v2 study as JSON (with 'protocolSection') or a classic one as XML (with "
     "'clinical_study'), a USDM v4 study definition ('study' with 'versions'), a record of EU CTIS ('ctNumber' with an "
     "authorised part I), the EU Clinical Trials Register ('a2_eudract_number') or ISRCTN ('isrctn' with "
-    "'trialDescription') as JSON, or the public page of a trial saved as text or HTML (with its NCT number and headings "
-    "such as 'Status and phase' and 'Inclusion criteria')"
+    "'trialDescription') as JSON, or the public page of a trial saved as text or HTML (with its NCT number and "
+    "headings such as 'Status and phase' and 'Inclusion criteria')"
 )
 
 

@@ -23,7 +23,9 @@ from fhirserver.mappers.trial import Trial
 
 FORMAT = "ctgov-xml"
 _START = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>\s*)*<clinical_study[\s>/]", re.DOTALL
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>\s*)*"
+    r"<clinical_study(?:\s[^>]*[^/>])?\s*>",
+    re.DOTALL,
 )
 
 
