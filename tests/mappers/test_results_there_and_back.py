@@ -16,6 +16,7 @@ from fhirserver.mappers.back import rebuilt_bundle
 from fhirserver.mappers.bundle import transaction
 from fhirserver.mappers.readers import read
 from fhirserver.mappers.results.numbers import level, percentage, quantity, said
+from fhirserver.resources.validation import validate
 
 RECORD = loads((Path(__file__).parents[1] / "cases" / "mappers_results_record.json").read_bytes())
 SECTIONS = ("resultsSection", "documentSection", "annotationSection", "derivedSection")
@@ -209,7 +210,7 @@ def places(value, path=()):
 PLACES = [place for place in places(RECORD) if place[0] in SECTIONS]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(PLACES), st.one_of(st.just(...), odd)), max_size=12))
 def test_results_with_fields_missing_or_of_odd_types_are_mapped_and_rebuilt(changes):
     record = copy.deepcopy(RECORD)
@@ -229,6 +230,7 @@ def test_results_with_fields_missing_or_of_odd_types_are_mapped_and_rebuilt(chan
         resource = entry["resource"]
         assert is_id(resource["id"])
         model(resource["resourceType"]).model_validate_json(dumps(resource))
+        assert not validate("R5", loads(dumps(resource)))
     assert len({entry["fullUrl"] for entry in found["entry"]}) == len(found["entry"])
     rebuilt_bundle(found)
 
