@@ -82,13 +82,10 @@ async def exists(tx: Operations, name: str) -> bool:
 
 
 async def subjects(
-    tx: Operations, settings: Settings, release: Release, study: Resource, subject: str | None, *, but: str
+    tx: Operations, settings: Settings, release: Release, study: Resource, *, but: str
 ) -> AsyncIterator[Enrolment]:
-    """The enrolments in a study, of one subject or all, without the ResearchSubject of id `but`."""
-    params = [("study", f"{STUDY}/{study['id']}")]
-    if subject:
-        params.append(("subject", subject))
-    where = to_mongo(parse(release, SUBJECT, params, strict=True).filter, release)
+    """The enrolments in a study, without the ResearchSubject of id `but`."""
+    where = to_mongo(parse(release, SUBJECT, [("study", f"{STUDY}/{study['id']}")], strict=True).filter, release)
     after = None
     while True:
         page = await tx.find(SUBJECT, Query(where, limit=_PAGE, after=after))

@@ -15,13 +15,9 @@ from fhirserver.enrolment import following, rules
 from fhirserver.enrolment.facts import Enrolment, Study
 from fhirserver.errors import Issue, RuleConflict
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import enrol_facts
+from fhirserver.interactions.enrol_books import Books
 from fhirserver.interactions.enrol_groups import Move, Roll, move
-from fhirserver.interactions.indexed import indexed
 from fhirserver.resources import research_study
-from fhirserver.resources.registry import Release
-from fhirserver.settings import Settings
-from fhirserver.store.store import Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +45,18 @@ class Change:
         return Move(self.entity, holds, self.start if holds else self.end, erased)
 
 
-async def follow(
-    tx: Tx, settings: Settings, release: Release, study: Resource, facts: Study, change: Change
-) -> list[Issue]:
+async def follow(books: Books, study: Resource, facts: Study, change: Change) -> list[Issue]:
     """Writes the Groups and the study where the change touches them; the target is judged on the way."""
     issues: list[Issue] = []
 
     def decide(taken: int) -> None:
-        found = rules.target(facts, taken, enforce=settings.enforce_target_number)
+        found = rules.target(facts, taken, enforce=books.settings.enforce_target_number)
         rules.refuse(found)
         issues.extend(found)
 
     def recount(link_id: str | None) -> Callable[[], Awaitable[frozenset[str]]]:
         async def count() -> frozenset[str]:
-            everyone = enrol_facts.subjects(tx, settings, release, study, None, but=change.id)
+            everyone = books.everyone(study, but=change.id)
             return frozenset(
                 [
                     one.local_subject
@@ -81,7 +75,7 @@ async def follow(
         element = research_study.recruitment(study).get("actualGroup")
         id_, new = _group_id(element, "ResearchStudy.recruitment.actualGroup")
         name = f"Subjects of {research_study.title(study)}"
-        before, after = await move(tx, settings, release, Roll(id_, name, recount(None), decide), step)
+        before, after = await move(books, Roll(id_, name, recount(None), decide), step)
         made = following.with_number(made, before, after)
         if new:
             made = following.with_roster(made, f"Group/{id_}")
@@ -91,12 +85,11 @@ async def follow(
             continue
         id_, new = _group_id(arm.get("observedGroup"), "ResearchStudy.comparisonGroup.observedGroup")
         name = f"{arm.get('name', link_id)}: subjects of {research_study.title(study)}"
-        await move(tx, settings, release, Roll(id_, name, recount(link_id), _any_number), one)
+        await move(books, Roll(id_, name, recount(link_id), _any_number), one)
         if new:
             made = following.with_arm_group(made, link_id, f"Group/{id_}")
     if made is not study:
-        own = indexed(settings, release, made)
-        await tx.put(made, type="ResearchStudy", id=study["id"], release=release, entry=own)
+        books.rewrite(made)
     return issues
 
 

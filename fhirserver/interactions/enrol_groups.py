@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from fhirserver.enrolment import following
 from fhirserver.errors import Gone, NotFound
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions.enrol_facts import read
-from fhirserver.interactions.indexed import indexed
-from fhirserver.resources.registry import Release
-from fhirserver.settings import Settings
-from fhirserver.store.store import Tx
+from fhirserver.interactions.enrol_books import Books
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class Roll:
     decide: Callable[[int], None]
 
 
-async def move(tx: Tx, settings: Settings, release: Release, roll: Roll, one: Move) -> tuple[int, int]:
+async def move(books: Books, roll: Roll, one: Move) -> tuple[int, int]:
     """The number of present members before and after; makes or mends the Group when its count is not known."""
     before: int | None = None
 
@@ -56,36 +52,34 @@ async def move(tx: Tx, settings: Settings, release: Release, roll: Roll, one: Mo
         return following.counted(group, max(before + (1 if one.comes else -1), 0))
 
     try:
-        await _change(tx, release, roll.id, one, touch)
+        await _change(books, roll.id, one, touch)
     except (NotFound, Gone):
         before = None
     if before is not None:
         return before, max(before + (1 if one.comes else -1), 0)
-    return await _mend(tx, settings, release, roll, one)
+    return await _mend(books, roll, one)
 
 
-async def _change(tx: Tx, release: Release, id_: str, one: Move, touch: Callable[[Resource], Resource]) -> None:
-    if not await tx.has_member(id_, one.entity):
+async def _change(books: Books, id_: str, one: Move, touch: Callable[[Resource], Resource]) -> None:
+    if not await books.holds(id_, one.entity):
         if one.comes:
-            await tx.add_members(id_, [following.member(one.entity, one.on)], release=release, touch=touch)
+            await books.join(id_, following.member(one.entity, one.on), touch)
     elif one.comes:
-        await tx.set_member(
-            id_, one.entity, lambda found: following.resumed(found, one.on), release=release, touch=touch
-        )
+        await books.edit(id_, one.entity, lambda found: following.resumed(found, one.on), touch)
     elif one.erased:
-        await tx.remove_members(id_, [one.entity], release=release, touch=touch)
+        await books.leave(id_, one.entity, touch)
     else:
-        await tx.set_member(id_, one.entity, lambda found: following.ended(found, one.on), release=release, touch=touch)
+        await books.edit(id_, one.entity, lambda found: following.ended(found, one.on), touch)
 
 
-async def _mend(tx: Tx, settings: Settings, release: Release, roll: Roll, one: Move) -> tuple[int, int]:
+async def _mend(books: Books, roll: Roll, one: Move) -> tuple[int, int]:
     """Writes the Group from the records of all its subjects: there was none, or someone changed it by hand."""
     counted = await roll.recount() - {one.entity}
     before = len(counted) if one.comes else len(counted) + 1
     if one.comes:
         roll.decide(before)
     wanted = counted | {one.entity} if one.comes else counted
-    group = await read(tx, f"Group/{roll.id}")
+    group = await books.group(roll.id)
     kept = {m["entity"].get("reference"): m for m in (group or {}).get("member", ())}
     if not one.comes and one.entity in kept:
         gone = kept.pop(one.entity)
@@ -99,5 +93,5 @@ async def _mend(tx: Tx, settings: Settings, release: Release, roll: Roll, one: M
         made = following.counted(group, len(wanted)) | {"member": members}
         if not members:
             del made["member"]
-    await tx.put(made, type="Group", id=roll.id, release=release, entry=indexed(settings, release, made))
+    await books.put_group(roll.id, made)
     return before, len(wanted)

@@ -85,9 +85,9 @@ async def check(server: Server, tx: Tx, removed: Sequence[Key], written: Sequenc
     watched = [key for key in removed if watches_deletions(server.settings, server.release, key[0])]
     if watched:
         await _unreferred(server, tx, watched)
-    for resource in written:
-        if watches_writes(server.settings, resource["resourceType"]):
-            await _leads_somewhere(server, tx, resource)
+    await _lead_somewhere(
+        server, tx, [each for each in written if watches_writes(server.settings, each["resourceType"])]
+    )
 
 
 async def _unreferred(server: Server, tx: Tx, removed: Sequence[Key]) -> None:
@@ -128,15 +128,21 @@ def _of(server: Server, release: Release) -> str:
     return "" if release == server.release else f" ({release})"
 
 
-async def _leads_somewhere(server: Server, tx: Tx, resource: Resource) -> None:
-    wanted = local_references(server, resource)
-    by_type: dict[str, list[str]] = {}
-    for type_, id_ in wanted:
-        by_type.setdefault(type_, []).append(id_)
-    missing = []
+async def _lead_somewhere(server: Server, tx: Tx, resources: Sequence[Resource]) -> None:
+    wanted = [local_references(server, resource) for resource in resources]
+    by_type: dict[str, dict[str, None]] = {}
+    for references_ in wanted:
+        for type_, id_ in references_:
+            by_type.setdefault(type_, {})[id_] = None
+    there: set[Key] = set()
     for type_, ids in by_type.items():
-        there = set(await tx.ids(type_, {"_id": {"$in": ids}, "t": LIVE}, len(ids)))
-        missing += [wanted[type_, id_] for id_ in ids if id_ not in there]
+        found = await tx.ids(type_, {"_id": {"$in": list(ids)}, "t": LIVE}, len(ids))
+        there.update((type_, id_) for id_ in found)
+    for resource, references_ in zip(resources, wanted, strict=True):
+        _all_there(resource, [text for key, text in references_.items() if key not in there])
+
+
+def _all_there(resource: Resource, missing: Sequence[str]) -> None:
     if missing:
         kind = resource["resourceType"]
         raise Unprocessable(

@@ -16,6 +16,8 @@ from fhirserver.errors import BadRequest, FhirError, Issue
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import defining, definitions, enrol, integrity, profiles
 from fhirserver.interactions.apart import apart
+from fhirserver.interactions.enrol_books import Books
+from fhirserver.interactions.enrol_facts import SUBJECT
 from fhirserver.interactions.in_force import known as parameters
 from fhirserver.interactions.indexed import indexed
 from fhirserver.interactions.lens import taken
@@ -221,10 +223,8 @@ async def _apply_within(
         outcomes[at] = Outcome(written.version, written.created, written.changed, put.notes)
     ruled = [at for at in range(len(operations)) if at not in outcomes]
     await _lock_late(server, tx, operations, ruled, locked)
-    if len(ruled) > 1:
-        await _foresee(server, tx, [operations[at] for at in ruled])
-    for at in ruled:
-        outcomes[at] = await _ruled(server, tx, operations[at])
+    if ruled:
+        outcomes.update(zip(ruled, await _ruled(server, tx, [operations[at] for at in ruled]), strict=True))
     removed = [
         (operation.type, operation.id)
         for at, operation in enumerate(operations)
@@ -260,29 +260,34 @@ async def _lock_late(
         await tx.lock(sorted(late))
 
 
-async def _foresee(server: Server, tx: Tx, operations: Sequence[Operation]) -> None:
-    """Reads at once what the rules will ask for one by one; a transaction reads nothing twice."""
-    wanted = [(operation.type, operation.id) for operation in operations]
+async def _ruled(server: Server, tx: Tx, operations: Sequence[Operation]) -> list[Outcome]:
+    """Writes that the rules of enrolment allow, with what follows from them."""
+    books = Books(tx, server.settings, server.form(SUBJECT))
+    if len(operations) > 1:
+        written = [operation.resource for operation in operations if isinstance(operation, Put)]
+        await books.foresee([operation.id for operation in operations], written)
+    today = fhirjson.today()
+    outcomes: dict[str, Outcome] = {}
+    notes: dict[str, tuple[Issue, ...]] = {}
     for operation in operations:
+        before = _content(await tx.read(operation.type, operation.id))
+        after = operation.resource | {"id": operation.id} if isinstance(operation, Put) else None
+        try:
+            effect = await enrol.subject_written(books, before, after, today=today)
+        except FhirError as error:
+            raise words.refusal(server.release, error) from None
+        warnings = words.told(server.release, effect.warnings)
         if isinstance(operation, Put):
-            wanted += enrol.named(server.settings, operation.resource)
-    await tx.read_many(wanted)
-
-
-async def _ruled(server: Server, tx: Tx, operation: Operation) -> Outcome:
-    """A write that the rules of enrolment allow, with what follows from it."""
-    before = _content(await tx.read(operation.type, operation.id))
-    after = operation.resource | {"id": operation.id} if isinstance(operation, Put) else None
-    release, today = server.form(operation.type), fhirjson.today()
-    try:
-        effect = await enrol.subject_written(tx, server.settings, release, before, after, today=today)
-    except FhirError as error:
-        raise words.refusal(server.release, error) from None
-    warnings = words.told(server.release, effect.warnings)
-    if isinstance(operation, Remove):
-        return _removed(await tx.remove(operation.type, operation.id, expected=operation.expected), warnings)
-    written = (await tx.put_many([item(server, operation)]))[0]
-    return Outcome(written.version, written.created, written.changed, (*operation.notes, *warnings))
+            books.write(item(server, operation))
+            notes[operation.id] = (*operation.notes, *warnings)
+        else:
+            await books.flush()
+            gone = await tx.remove(operation.type, operation.id, expected=operation.expected)
+            outcomes[operation.id] = _removed(gone, warnings)
+    await books.flush()
+    for id_, done in books.written.items():
+        outcomes[id_] = Outcome(done.version, done.created, done.changed, notes[id_])
+    return [outcomes[operation.id] for operation in operations]
 
 
 async def _alone(server: Server, operation: Operation) -> Outcome:

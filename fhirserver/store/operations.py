@@ -195,6 +195,21 @@ class Operations:
         with self._ctx.translated():
             return await self._ctx.members.find_one(where, {"_id": 0, "g": 1}, session=self._session) is not None
 
+    async def holds(self, groups: Sequence[str], references: Sequence[str]) -> set[tuple[str, str]]:
+        """(Group id, reference) of those entities that are members of these Groups now."""
+        where = {"e": {"$in": list(references)}, "to": members.OPEN, "g": {"$in": list(groups)}}
+        with self._ctx.translated():
+            cursor = self._ctx.members.find(where, {"_id": 0, "g": 1, "e": 1}, session=self._session)
+            return {(found["g"], found["e"]) for found in await cursor.to_list(None)}
+
+    async def frame(self, group_id: str) -> Resource | None:
+        """A Group without its members; None when it is not there."""
+        with self._ctx.translated():
+            found = await reads.current(self._ctx, members.TYPE, group_id)
+        if found is None or found.resource is None:
+            return None
+        return {name: value for name, value in found.resource.items() if name != "member"}
+
     async def groups_of(self, reference: str, limit: int = 1000, after: str = "") -> list[str]:
         """At most `limit` ids, ascending and above `after`, of the Groups that have this entity as a member now."""
         where = {"e": reference, "to": members.OPEN, "g": {"$gt": after}}

@@ -7,6 +7,7 @@ from typing import Any
 from fhirserver import fhirjson
 from fhirserver.errors import Issue
 from fhirserver.interactions import enrol, operations
+from fhirserver.interactions.enrol_books import Books
 from fhirserver.interactions.operation import Call
 from fhirserver.interactions.server import Server
 from fhirserver.resources.research_subject import compose
@@ -50,7 +51,9 @@ async def write(store: Store, settings: Settings, id_: str, after: dict[str, Any
     async def work(tx: Tx) -> list[Issue]:
         old = await read(tx, f"ResearchSubject/{id_}")
         new = after | {"id": id_} if after else None
-        effect = await enrol.subject_written(tx, settings, "R5", old, new, today=TODAY)
+        books = Books(tx, settings, "R5")
+        effect = await enrol.subject_written(books, old, new, today=TODAY)
+        await books.flush()
         if new:
             await put(tx, new)
         else:
