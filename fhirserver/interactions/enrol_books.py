@@ -29,6 +29,8 @@ from fhirserver.store.store import Tx
 _TOGETHER = 500
 """Subjects that are asked about at once."""
 
+_ALL = 1_000_000
+
 Pair = tuple[str, str]
 """A study and a subject, as Type/id."""
 
@@ -69,7 +71,7 @@ class Books:
         studies, subjects = (sorted({pair[at] for pair in pairs}) for at in (0, 1))
         asked = [("study", ",".join(studies)), ("subject", ",".join(subjects))]
         where = to_mongo(parse(self.release, SUBJECT, asked, strict=True).filter, self.release)
-        ids = await self.tx.ids(SUBJECT, where, 0)  # all
+        ids = await self.tx.ids(SUBJECT, where, _ALL)
         self._listed.update({pair: {} for pair in pairs})
         for version in (await self.tx.read_many([(SUBJECT, id_) for id_ in ids])).values():
             found = enrol_facts.content(version)
