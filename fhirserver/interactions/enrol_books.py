@@ -75,12 +75,10 @@ class Books:
         self._listed.update({pair: {} for pair in pairs})
         for version in (await self.tx.read_many([(SUBJECT, id_) for id_ in ids])).values():
             found = enrol_facts.content(version)
-            study = await self.study(said) if found and (said := self._study_of(found)) else None
+            name = enrol_facts.enrolment(self.settings, found).local_study if found else None
+            study = await self.study(name) if name else None
             if found is not None and study is not None:
                 self._note(version.id, enrol_facts.enrolment(self.settings, found, study))
-
-    def _study_of(self, subject: Resource) -> str | None:
-        return enrol_facts.enrolment(self.settings, subject).local_study
 
     async def _look(self, pairs: Sequence[Pair]) -> None:
         """Learns which of these subjects are in the Groups of their studies."""
