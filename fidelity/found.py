@@ -1,10 +1,10 @@
 """Looks for the values of a record in the resources that it became.
 
 A value counts as found in two ways. A text of twelve letters or more is found where it stands in the resources, alone
-or within a text, white space and markup aside; one of six or more where it stands alone. Anything else would be found by
-chance ('1', 'Yes', 'Male'): there the record is changed in this one value and mapped again, and the value is found where the resources then differ. What
-tells whether they do is the whole of the resources without their narratives, their ids and the Provenance, which may
-change with any byte.
+or within a text, white space and markup aside; one of six or more where it stands alone. Anything else would be found
+by chance ('1', 'Yes', 'Male'): there the record is changed in this one value and mapped again, and the value is found
+where the resources then differ. What tells whether they do is the whole of the resources without their narratives,
+their ids and the Provenance, which may change with any byte.
 """
 
 from __future__ import annotations
