@@ -41,14 +41,18 @@ def hashed(text: str, said: str) -> str:
 
 def slugs(texts: list[str]) -> list[str]:
     """Slugs that differ from each other, in the order of their texts."""
-    found: list[str] = []
+    found: dict[str, None] = {}
+    numbers: dict[str, int] = {}
     for text in texts:
-        name, number = slug(text), 2
-        while name in found:
-            name = f"{slug(text, 26)}-{number}"
-            number += 1
-        found.append(name)
-    return found
+        name = slug(text)
+        if name in found:
+            short = slug(text, 26)
+            number = numbers.get(short, 2)
+            while (name := f"{short}-{number}") in found:
+                number += 1
+            numbers[short] = number + 1
+        found[name] = None
+    return list(found)
 
 
 def digest(text: str) -> str:

@@ -51,3 +51,7 @@ def test_a_page_in_two_groups(made_up_page):
 
 def test_a_record_with_posted_results():
     compare("posted_results", (GOLDEN.parents[1] / "cases" / "mappers_results_record.json").read_bytes())
+
+
+def test_a_record_with_every_field_of_its_protocol_section():
+    compare("every_field", (GOLDEN.parents[1] / "cases" / "mappers_full_record.json").read_bytes())
