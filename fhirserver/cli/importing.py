@@ -45,9 +45,8 @@ async def import_one(server: Server, given: Source, traced: bool) -> Row:
         return report.failed(given, error)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        said = (
-            f"A fault of this program ({type(error).__name__} in {place.name}, line {place.lineno}): please report it."
-        )
+        where = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
+        said = f"A fault of this program ({where}): please report it."
         return report.failed(replace(given, asked=True), RuntimeError(said))
 
 

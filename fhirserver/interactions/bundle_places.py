@@ -66,7 +66,7 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: Mapping[s
     wanted = [asked.criteria for asked in asks if asked.criteria is not None]
     proposals = [proposal for asked in asks if (keep_ids or _upsert(asked)) and (proposal := asked.proposal)]
     matches, taken = await conditional.matches(server, tx, [*wanted, *references.values()], proposals)
-    await conditional.lock_absent(tx, [criteria for criteria in wanted if not matches[criteria]])
+    await conditional.lock_absent(tx, [criteria for criteria in _lockable(asks, keep_ids) if not matches[criteria]])
     existing = await tx.read_many([(asked.type, matched[0]) for asked in asks if (matched := _kept(asked, matches))])
     places = Places({}, {})
     makers: dict[Criteria, Ask] = {}
@@ -90,6 +90,21 @@ async def resolve(server: Server, tx: Tx, asks: Sequence[Ask], linked: Mapping[s
         ids = await bundle_links.referents(server, tx, criteria, matches[criteria], written, places.links)
         places.links[link] = f"{criteria.type}/{_only(link, linked[link], ids)}"
     return places
+
+
+def _lockable(asks: Sequence[Ask], keep_ids: bool) -> list[Criteria]:
+    """The criteria that two racing transactions both lock.
+
+    Where ids are kept, what belongs to a study by its id is locked with that study: many locks meet others by chance.
+    """
+    owners = tuple(
+        f"{asked.proposal[1]}-" for asked in asks if keep_ids and asked.type == "ResearchStudy" and asked.proposal
+    )
+    return [
+        asked.criteria
+        for asked in asks
+        if asked.criteria is not None and not (asked.proposal and asked.proposal[1].startswith(owners))
+    ]
 
 
 def _upsert(asked: Ask) -> bool:

@@ -28,9 +28,14 @@ from fhirserver.resources import bundle as render
 from fhirserver.resources.arguments import Arguments, Parameter
 from fhirserver.resources.operation_outcome import outcome
 from fhirserver.resources.registry import Release
+from fhirserver.store.locks import Queues
 
 LARGE = 100_000
 """Bytes of a record above which it is mapped off the event loop, so that others are served meanwhile."""
+
+
+_TURNS = Queues()
+"""Records that share a resource wait for each other here: in the database one would have to begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ async def import_record(server: Server, data: bytes) -> Imported:
     study["meta"] = {"source": source(data)}
     over = [*await ended(server, mapped), *await withdrawn(server, mapped)]
     sent = mapped | {"entry": [*mapped["entry"], *over]}
-    outcomes = await bundle_writes.transaction(server, sent, keep_ids=True, merge=_merge)
+    async with _TURNS.turn(_shared(mapped)):
+        outcomes = await bundle_writes.transaction(server, sent, keep_ids=True, merge=_merge)
     counts: Counter[str] = Counter()
     name = ""
     for result in outcomes:
@@ -76,6 +82,13 @@ async def import_record(server: Server, data: bytes) -> Imported:
     entries = [bundle_writes.written(server, one, False) for one in outcomes]
     changed = await changes(server, outcomes, names(over))
     return Imported(name, counts, issues, entries, changed, reading, mapped)
+
+
+def _shared(bundle: Resource) -> list[str]:
+    """What other records may write at the same time: the study, and resources that are the same in every study."""
+    study = bundle["entry"][0]["resource"]["id"]
+    ids = ((entry["resource"]["resourceType"], entry["resource"]["id"]) for entry in bundle["entry"])
+    return sorted({f"{type_}/{id_}" for type_, id_ in ids if not id_.startswith(f"{study}-")})
 
 
 def source(data: bytes) -> str:
@@ -126,7 +139,8 @@ IMPORT_RECORD = Operation(
     code="import-record",
     title="Import a trial record",
     description=(
-        "Takes a raw trial record as the request's body (a ClinicalTrials.gov API v2 study as application/json, a "
+        "Takes a raw trial record as the request's body (a ClinicalTrials.gov API v2 study, a USDM v4 "
+        "definition or a record of EU CTIS, EUCTR or ISRCTN as application/json, a classic study as application/xml, a "
         "registry page as text/plain or text/html), maps it to ResearchStudy, PlanDefinition, Group and the "
         "resources around them, and stores these in one transaction. The same record again changes nothing. The "
         "answer is a transaction-response Bundle; its last entry is an OperationOutcome of what changed in resources "

@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import regex
@@ -80,6 +80,16 @@ def alone(word: str) -> bool:
     return len(word) == 1 and _SIGN.fullmatch(word) is not None
 
 
+_COMMON = 120
+"""Characters of a text that may well be met again: in the narrative of the same resource, in other resources."""
+
+
+@lru_cache(8192)
+def _known(written: str) -> list[str]:
+    """The words of a short text; whoever gets them only reads."""
+    return words(written)
+
+
 def of(release: Release, type_: str, value: Any) -> Prose:
     """All that is read in a value of a FHIR type: a resource, or its narrative."""
     return _read(_strings(_plan(release, type_), value, release))
@@ -95,7 +105,7 @@ def _read(strings: Iterable[str]) -> Prose:
     lines: dict[str, None] = {}
     left = MOST_CHARACTERS
     for each in strings:
-        line = words(each[:left])
+        line = _known(each) if len(each) <= _COMMON and len(each) <= left else words(each[:left])
         kept = line if len(found) + len(line) <= MOST_WORDS else _fitting(line, found)
         left -= len(each)
         if kept:

@@ -11,7 +11,7 @@ import contextlib
 import zlib
 from collections.abc import AsyncIterator, Sequence
 
-SLOTS = 65536
+SLOTS = 2**20
 
 
 def slots(keys: Sequence[str]) -> list[int]:
