@@ -61,7 +61,7 @@ def transaction(reading: Reading, release: str = "R5", at: str | None = None) ->
         *parts,
         *((*results.resources, results.report) if results else ()),
     ]
-    more.add(written, trial, names, at or instant(now()), issues)
+    more.add(written, trial, names, issues)
     rosters = group.rosters(trial, names)
     source = provenance(reading, names, [*written, *rosters], at or instant(now()), SOFTWARE)
     entries = [

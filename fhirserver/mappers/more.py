@@ -31,7 +31,7 @@ from fhirserver.mappers.trial import Trial
 Resource = dict[str, Any]
 
 
-def add(made: list[Resource], trial: Trial, names: Naming, at: str, issues: list[Issue]) -> None:
+def add(made: list[Resource], trial: Trial, names: Naming, issues: list[Issue]) -> None:
     """Adds it all to the resources of a trial, of which the study, its eligibility Group and its plan stand first."""
     more = trial.more
     if more is None:
@@ -53,7 +53,7 @@ def add(made: list[Resource], trial: Trial, names: Naming, at: str, issues: list
     if more.aims:
         study["objective"] = [_aim(one, number) for number, one in enumerate(more.aims, 1)]
     if more.protocol:
-        _protocol(made, more.protocol, trial, names, at, issues)
+        _protocol(made, more.protocol, trial, names, issues)
     translate(made, more.translations)
     _in_order(study)
 
@@ -83,9 +83,7 @@ def _aim(one: Aim, number: int) -> Resource:
     }
 
 
-def _protocol(
-    made: list[Resource], protocol: Protocol, trial: Trial, names: Naming, at: str, issues: list[Issue]
-) -> None:
+def _protocol(made: list[Resource], protocol: Protocol, trial: Trial, names: Naming, issues: list[Issue]) -> None:
     """The protocol's own resources, and what they add to the study, its Group and its plan."""
     study, group, plan = made[:3]
     ids = keys(protocol, names)
@@ -94,7 +92,7 @@ def _protocol(
         (one["party"] for one in study.get("associatedParty", ()) if "party" in one),
         {"display": "The record does not say"},
     )
-    papers = documents(protocol, names, ids, author, at)
+    papers = documents(protocol, names, ids, author)
     made.extend(plans)
     made.extend(activities(protocol, names, ids))
     made.extend(observations(protocol, names, ids))

@@ -50,15 +50,16 @@ _ATTRIBUTES = {
 _DROPPED = {"script", "style", "head", "title", "meta", "link", "iframe", "object", "form", "input", "button"}
 _STATUSES = {"final": "final", "draft": "preliminary", "approved": "final", "obsolete": "deprecated"}
 _SAFE = re.compile(r"(?:https?:|mailto:|#|data:image/(?:png|jpeg|gif);)", re.IGNORECASE)
+_UNKNOWN = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
 _EMPTY = '<div xmlns="http://www.w3.org/1999/xhtml">'
 
 
-def documents(protocol: Protocol, names: Naming, keys: Keys, author: Resource, at: str | None) -> list[Resource]:
-    """One Composition a document; `author` is a link to who answers for it, `at` the date where it names none."""
-    return [_document(one, names, keys, author, at) for one in protocol.documents]
+def documents(protocol: Protocol, names: Naming, keys: Keys, author: Resource) -> list[Resource]:
+    """One Composition a document; `author` is a link to who answers for it."""
+    return [_document(one, names, keys, author) for one in protocol.documents]
 
 
-def _document(one: Document, names: Naming, keys: Keys, author: Resource, at: str | None) -> Resource:
+def _document(one: Document, names: Naming, keys: Keys, author: Resource) -> Resource:
     id_ = keys.documents[one.named.key]
     title = one.named.title
     found: Resource = {
@@ -75,7 +76,7 @@ def _document(one: Document, names: Naming, keys: Keys, author: Resource, at: st
         "status": _STATUSES.get((one.status or "").casefold(), "unknown"),
         "type": codeable(one.type) if one.type and one.type.code else {"text": "Protocol"},
         "subject": [reference("ResearchStudy", names.stem)],
-        "date": one.date or at,
+        **({"date": one.date} if one.date else {"_date": {"extension": [_UNKNOWN]}}),
         "author": [author],
         "name": one.named.name,
         "title": title,
