@@ -7,11 +7,29 @@ from __future__ import annotations
 
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Any
 
 from fhirserver.releases.forms import moved
-from fhirserver.releases.parts import Coded, Node, Reshaped, Rules, Walk
+from fhirserver.releases.parts import Change, Coded, Node, Reshaped, Rules, Walk
+from fhirserver.releases.targets import named
 from fhirserver.releases.type_names import R4_TYPES, R5_TYPES
-from fhirserver.resources.registry import codes
+from fhirserver.resources.registry import Release, codes, resource_types
+
+
+def _everywhere(text: Any) -> bool:
+    """Whether a reference can be read in both releases: neither knows all types of the other."""
+    name = named(text)
+    return name is None or (name in resource_types("R4") and name in resource_types("R5"))
+
+
+def _known_in(release: Release) -> Change:
+    def change(form: Node, _old: Node, walk: Walk) -> Node:
+        if (name := named(form.get("reference"))) is None or name in resource_types(release):
+            return moved(form, "reference", "reference", walk)
+        return {}
+
+    return change
+
 
 _MILLISECONDS = MappingProxyType({"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000})
 
@@ -68,6 +86,11 @@ _BASE = MappingProxyType(
 
 RULES: Rules = MappingProxyType(
     {
+        "Reference": (
+            Reshaped(
+                ("reference",), ("reference",), _known_in("R4"), _known_in("R5"), quiet={"reference": _everywhere}
+            ),
+        ),
         "SampledData": (Reshaped(("interval", "intervalUnit"), ("period",), _period, _interval),),
         "Dosage": (
             Reshaped(

@@ -14,7 +14,7 @@ from fhirserver.releases.crossing import Converter, foreign_values
 from fhirserver.releases.differences import Differences
 from fhirserver.releases.parts import Node, Walk
 from fhirserver.releases.planning import Plan, plan
-from fhirserver.releases.steps import DIFFERS, differs, each, extensions, settled, unchanged, unlike, untagged
+from fhirserver.releases.steps import DIFFERS, checked, differs, each, extensions, settled, unchanged, unlike, untagged
 from fhirserver.resources.registry import Release, has_lens, is_primitive, resource_types, structure
 
 
@@ -103,6 +103,10 @@ def _compiled(source: Release, target: Release, made: Plan) -> Converter:
         if exchange.settled:
             name = exchange.source[0]
             steps[name] = settled(exchange.settled, made.name.elements[name], there)
+        for name, is_quiet in exchange.quiet.items():
+            element = made.name.elements[name]
+            plain = unchanged if is_primitive(source, element.type) else there(element.type)
+            steps[name] = checked(is_quiet, plain, element.many)
     for name, form in found.unknown.items():
         steps["_" + name] = differs
         steps[name] = unlike(form.get(name), steps.get(name, unchanged))

@@ -6,7 +6,9 @@ beside it, in cross-version extensions; what an extension says counts only while
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from fhirserver.releases.parts import Change, Node, Walk
 from fhirserver.releases.values import same
@@ -27,6 +29,8 @@ class Exchange:
     """Whether the target needs an element of the group even where the source has none."""
     settled: frozenset[str] = frozenset()
     """Codes that stay the same in either direction, where one coded element becomes another of its name."""
+    quiet: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
+    """Property → whether a value is converted as a value of its type and nothing more, where the names are the same."""
 
 
 def exchanged(exchange: Exchange, mine: Node, kept: Kept, there: Walk, back: Walk) -> tuple[Node, Kept]:

@@ -7,7 +7,7 @@ are JSON names; `_name`, the sibling of a primitive, goes along with `name`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 Node = dict[str, Any]
@@ -65,6 +65,8 @@ class Reshaped:
     up: Change
     settled: frozenset[str] = frozenset()
     """Codes that stay the same in either direction, where one coded element becomes another of its name."""
+    quiet: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
+    """Property → whether a value stays in either direction, where elements become others of their names."""
     always: bool = False
     """Whether R4 needs one of the elements even where R5 has none: an invariant demands it, not the tables."""
 

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R5/diff.html
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhirserver.releases.bridges import bridge
 from fhirserver.releases.coding import CODED_TYPES, coded
@@ -14,6 +14,7 @@ from fhirserver.releases.exchanges import Exchange
 from fhirserver.releases.listing import listed, one_of
 from fhirserver.releases.parts import Apart, Coded, Part, Renamed, Reshaped
 from fhirserver.releases.rules import rules
+from fhirserver.releases.targets import fits, limited, placed
 from fhirserver.resources.registry import Element, Release, Structure, codes, is_primitive, structure
 
 
@@ -133,12 +134,14 @@ def _declared(source: Release, target: Release, mine: Structure, theirs: Structu
         case Reshaped():
             if down:
                 always = part.always or any(theirs.elements[name].min for name in part.r4)
-                return Exchange(part.r5, part.r4, part.down, part.up, always, part.settled)
+                return Exchange(part.r5, part.r4, part.down, part.up, always, part.settled, part.quiet)
             always = part.always or any(theirs.elements[name].min for name in part.r5)
-            return Exchange(part.r4, part.r5, part.up, part.down, always, part.settled)
+            return Exchange(part.r4, part.r5, part.up, part.down, always, part.settled, part.quiet)
         case Renamed():
             one, two = (part.r5, part.r4) if down else (part.r4, part.r5)
             a, b = mine.elements[one], theirs.elements[two]
+            if limited(a, b):
+                return _pointing(source, target, a, b)
             there, back = bridge(source, target, a.type, b.type), bridge(target, source, b.type, a.type)
             if there is None or back is None:
                 raise LookupError(f"{mine.name}.{one} and {theirs.name}.{two} have no bridge")
@@ -156,11 +159,20 @@ def _differing(source: Release, target: Release, mine: Element, theirs: Element)
     if mine.type == theirs.type:
         if _bound(source, target, mine, theirs):
             return coded(source, target, mine, theirs, {}, {})
-        return None
+        return _pointing(source, target, mine, theirs) if limited(mine, theirs) else None
     if _agree(source, target, mine, theirs):
         return None
     there, back = bridge(source, target, mine.type, theirs.type), bridge(target, source, theirs.type, mine.type)
     return None if there is None or back is None else listed(source, target, mine, theirs, there, back)
+
+
+def _pointing(source: Release, target: Release, mine: Element, theirs: Element) -> Exchange:
+    """The exchange of references to types of which one of the elements takes only some."""
+    made = listed(source, target, mine, theirs, placed(theirs), placed(mine))
+    if (mine.name, mine.many) != (theirs.name, theirs.many):
+        return made
+    both = mine.targets & theirs.targets if mine.targets and theirs.targets else mine.targets or theirs.targets
+    return replace(made, quiet={mine.name: fits(both)})
 
 
 def _agree(source: Release, target: Release, mine: Element, theirs: Element) -> bool:

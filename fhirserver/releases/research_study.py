@@ -11,8 +11,10 @@ from typing import Any
 from fhirserver.releases.parts import Node, Renamed, Reshaped, Rules, Walk
 from fhirserver.releases.research_study_parties import parties, views
 from fhirserver.releases.research_study_status import progressed, status
+from fhirserver.releases.targets import fits
 from fhirserver.releases.values import same
 
+_is_group = fits(frozenset({"Group"}))
 _DESIGN = "http://hl7.org/fhir/study-design"
 
 
@@ -40,6 +42,7 @@ def _is_design(concept: Node) -> bool:
 def _enrollment(form: Node, _old: Node, walk: Walk) -> Node:
     recruitment = form.get("recruitment", {})
     found = [recruitment[name] for name in ("eligibility", "actualGroup") if name in recruitment]
+    found = [one for one in found if _is_group(one)]
     return {"enrollment": [walk("Reference", one) for one in found]} if found else {}
 
 

@@ -80,7 +80,7 @@ def settled(codes: frozenset[str], element: Element, convert: Convert) -> Conver
         return type(code) is str and code in codes
 
     if element.type == "code":
-        return _checked(fits, unchanged, element.many)
+        return checked(fits, unchanged, element.many)
 
     def all_fit(value: Any) -> bool:
         if type(value) is not dict:
@@ -92,10 +92,12 @@ def settled(codes: frozenset[str], element: Element, convert: Convert) -> Conver
             and all(type(one) is dict and fits(one.get("code")) for one in codings)
         )
 
-    return _checked(all_fit, convert(element.type), element.many)
+    return checked(all_fit, convert(element.type), element.many)
 
 
-def _checked(fits: Callable[[Any], bool], convert: Converter, many: bool) -> Converter:
+def checked(fits: Callable[[Any], bool], convert: Converter, many: bool) -> Converter:
+    """The step of values that are converted if they fit; any other makes a difference."""
+
     def one(value: Any) -> Any:
         return convert(value) if fits(value) else DIFFERS
 
