@@ -15,6 +15,7 @@ from fhirserver.fhirjson import dumps, is_id, loads
 from fhirserver.mappers.back import rebuilt_bundle
 from fhirserver.mappers.bundle import transaction
 from fhirserver.mappers.readers import read
+from fhirserver.mappers.results.names import distinct
 from fhirserver.mappers.results.numbers import level, percentage, quantity, said
 from fhirserver.resources.validation import validate
 
@@ -175,6 +176,13 @@ def test_a_number_written_plainly_comes_back_as_it_was(number):
     if text.startswith("-0.0000"):
         text = "0.0000"
     assert said(quantity(text)) == text
+
+
+@given(st.lists(st.sampled_from(["", "A", "a", "a-2", "Change from baseline in a long thing", "年齢"]), max_size=30))
+def test_parts_of_ids_differ_and_are_short(titles):
+    found = distinct(titles)
+    assert len(set(found)) == len(titles)
+    assert all(len(one) <= 22 and is_id(f"record-0123456789ab-baseline-{one}-analysis-99") for one in found)
 
 
 def test_the_level_of_an_interval_is_a_share():

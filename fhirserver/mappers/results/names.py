@@ -24,12 +24,17 @@ def key(group: ReportedGroup) -> Key:
 def distinct(texts: Iterable[str | None], longest: int = _LONGEST) -> list[str]:
     """Short slugs that differ from each other, in the order of their texts."""
     seen: set[str] = set()
+    next_: dict[str, int] = {}
     found = []
     for text in texts:
-        name, number = slug(text or "untitled", longest), 1
-        while name in seen:
-            number += 1
-            name = f"{slug(text or 'untitled', longest - 4)}-{number}"
+        name = slug(text or "untitled", longest)
+        if name in seen:
+            stem = slug(text or "untitled", longest - 5)
+            number = next_.get(stem, 2)
+            while f"{stem}-{number}" in seen:
+                number += 1
+            next_[stem] = number + 1
+            name = f"{stem}-{number}"
         seen.add(name)
         found.append(name)
     return found
