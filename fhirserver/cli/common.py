@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fhirserver.errors import FhirError, StartupError
 from fhirserver.interactions.in_force import watching
 from fhirserver.interactions.server import Server
-from fhirserver.resources.registry import Release
+from fhirserver.resources.registry import RELEASES, Release
 from fhirserver.search.added import in_force
 from fhirserver.settings import Settings
 from fhirserver.store import embedded
@@ -39,6 +39,14 @@ DataDir = Annotated[
     typer.Option("--data-dir", help="Directory of the private mongod's data.", show_default=".fhirserver"),
 ]
 Paths = Annotated[list[Path], typer.Argument(help="Files or folders.", metavar="PATH")]
+
+
+def release_named(name: str) -> Release:
+    """The release that a flag names."""
+    for release in RELEASES:
+        if name == release:
+            return release
+    raise StartupError(f"There is no FHIR release '{name}' here: choose R5 or R4.")
 
 
 def settings(**given: Any) -> Settings:
@@ -63,11 +71,11 @@ def database(chosen: Settings, *, exclusive: bool = False) -> Iterator[str]:
         yield mongod.uri
 
 
-def with_server(chosen: Settings, work: Callable[[Server], Awaitable[T]]) -> T:
+def with_server(chosen: Settings, work: Callable[[Server], Awaitable[T]], release: Release = "R5") -> T:
     """Runs `work` on an open server, on the mongod of a running server if there is one."""
 
     async def go(uri: str) -> T:
-        async with opened(chosen, uri) as server:
+        async with opened(chosen, uri, release) as server:
             return await work(server)
 
     with database(chosen) as uri:

@@ -1,4 +1,6 @@
-"""What `fhirserver load` stores first: definitions, so that claims of profiles are checked in any order of files."""
+"""What `fhirserver load` stores first, in any order of files: definitions, for claims of profiles are checked by them,
+and who gives care, for records refer to them by condition (Practitioner?identifier=…).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,15 @@ import msgspec
 
 from fhirserver.fhirjson import Resource
 
-_STAGES = {"StructureDefinition": 0, "CodeSystem": 1, "ValueSet": 1}
-_LAST = 2
+_STAGES = {
+    "StructureDefinition": 0,
+    "CodeSystem": 1,
+    "ValueSet": 1,
+    "Organization": 2,
+    "Location": 2,
+    "Practitioner": 3,
+}
+_LAST = 4
 
 Placed = tuple[str, Resource]
 """A resource and where it stands."""

@@ -22,7 +22,6 @@ from fhirserver.errors import StartupError, Unavailable
 from fhirserver.interactions.server import Server
 from fhirserver.mappers.bundle import transaction
 from fhirserver.mappers.readers import read
-from fhirserver.resources.registry import Release
 from fhirserver.settings import Settings
 
 Report = Annotated[
@@ -132,9 +131,7 @@ def map_(
     release: Annotated[str, typer.Option(help="FHIR release, R5 or R4.")] = "R5",
 ) -> None:
     """Print a trial record as the transaction Bundle that import would store; needs no database."""
-    if release not in ("R5", "R4"):
-        raise StartupError(f"There is no FHIR release '{release}' here: choose R5 or R4.")
-    named: Release = "R5" if release == "R5" else "R4"
+    named = common.release_named(release)
     try:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -18,9 +19,11 @@ from fhirserver.cli.ordering import Placed, files_in_order, stages
 from fhirserver.errors import FhirError, Issue, Malformed
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle, write
+from fhirserver.interactions.lens import taken
 from fhirserver.interactions.reindex import ask
 from fhirserver.interactions.server import Server
 from fhirserver.interactions.tending import Tender
+from fhirserver.resources.registry import RELEASES, has_lens
 from fhirserver.resources.xml import from_xml
 
 TOGETHER = 250
@@ -34,11 +37,13 @@ def load(
     mongodb_uri: Uri = None,
     database: Database = None,
     data_dir: DataDir = None,
+    release: Annotated[str, typer.Option(help="FHIR release that they are written in, R5 or R4.")] = "R5",
 ) -> None:
-    """Store FHIR R5 resources in JSON or XML: Bundles, NDJSON or single resources, from files or folders."""
+    """Store FHIR resources in JSON or XML: Bundles, NDJSON or single resources, from files or folders."""
+    named = common.release_named(release)
     chosen = common.settings(mongodb_uri=mongodb_uri, database=database, data_dir=data_dir)
     found = common.files(paths, (".json", ".ndjson", ".xml"))
-    if common.with_server(chosen, lambda server: _load_all(server, found)):
+    if common.with_server(chosen, lambda server: _load_all(server, found), named):
         raise typer.Exit(1)
 
 
@@ -152,7 +157,8 @@ async def _put(server: Server, place: str, resources: Sequence[Placed], tally: _
         try:
             type_, given = resource["resourceType"], resource.get("id")
             tally.note(await write.accept(server, type_, resource))
-            operations.append(write.Put(type_, given or write.new_id(), resource, create_only=not given))
+            stored = taken(server, resource)
+            operations.append(write.Put(type_, given or write.new_id(), stored, create_only=not given))
         except FhirError as error:
             tally.fail(where, error)
     try:
@@ -179,9 +185,13 @@ def reindex(
 
 async def _reindex(server: Server) -> int:
     """Has everything indexed anew, by this process or by a server that is at it; the number of resources."""
-    await ask(server, None)
+    total = 0
+    for release in RELEASES:
+        seen = server.seen_in(release)
+        await ask(seen, None)
+        own = [type_ for type_ in await seen.store.types() if release == server.release or not has_lens(type_)]
+        total += sum([await seen.store.count(type_, {}) for type_ in own])
     tender = Tender(server.settings, server.store)
-    total = sum([await server.store.count(type_, {}) for type_ in await server.store.types()])
     with common.progress("Resources", total) as advance:
         shown = 0
         while True:
