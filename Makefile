@@ -1,6 +1,6 @@
 # make serve: the server with its samples.   make test: everything that must hold.
 # make values: every value of the official examples is searched for.
-# make bench-search: searches over a million resources.
+# make bench-search: searches over a million resources.   make bench-records: trial records mapped and stored.
 # make fidelity: how much of every trial record comes back out of FHIR; make fidelity RECORDS=FOLDER for others.
 # make fuzz: 10,000 requests that no client would send.
 PYTHON ?= python3
@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RECORDS ?= ../shared/trials
 
-.PHONY: serve test lint unit values fidelity fuzz bench bench-search definitions docs clean
+.PHONY: serve test lint unit values fidelity fuzz bench bench-search bench-records definitions docs clean
 
 serve: $(VENV)/.serve
 	@exec $(BIN)/fhirserver serve --seed
@@ -38,6 +38,9 @@ bench: $(VENV)/.dev
 
 bench-search: $(VENV)/.dev
 	$(BIN)/python -m bench.search
+
+bench-records: $(VENV)/.dev
+	$(BIN)/python -m bench.record_rates $(if $(RECORDS),--records $(RECORDS))
 
 definitions: $(VENV)/.dev
 	$(BIN)/python tools/generate_definitions.py

@@ -85,9 +85,10 @@ _COMMON = 120
 
 
 @lru_cache(8192)
-def _known(written: str) -> list[str]:
-    """The words of a short text; whoever gets them only reads."""
-    return words(written)
+def _known(written: str) -> tuple[list[str], str]:
+    """The words of a short text, and the text they stand in; whoever gets them only reads."""
+    found = words(written)
+    return found, f" {' '.join(found)} "
 
 
 def of(release: Release, type_: str, value: Any) -> Prose:
@@ -105,12 +106,17 @@ def _read(strings: Iterable[str]) -> Prose:
     lines: dict[str, None] = {}
     left = MOST_CHARACTERS
     for each in strings:
-        line = _known(each) if len(each) <= _COMMON and len(each) <= left else words(each[:left])
-        kept = line if len(found) + len(line) <= MOST_WORDS else _fitting(line, found)
         left -= len(each)
+        if len(each) <= _COMMON and left >= 0:
+            line, shown = _known(each)
+            if shown in lines:
+                continue
+        else:
+            line, shown = words(each[: left + len(each)] if left < 0 else each), None
+        kept = line if len(found) + len(line) <= MOST_WORDS else _fitting(line, found)
         if kept:
             found.update(dict.fromkeys(kept))
-            lines[f" {' '.join(kept)} "] = None
+            lines[shown if shown and kept is line else f" {' '.join(kept)} "] = None
         if left < 0 or len(kept) < len(line):
             return Prose(tuple(found), tuple(lines), cut=True)
     return Prose(tuple(found), tuple(lines))
