@@ -37,6 +37,9 @@ LARGE = 100_000
 _TURNS = Queues()
 """Records that share a resource wait for each other here: in the database one would have to begin anew."""
 
+_ENROLLED = frozenset({"actualNumber", "actualGroup"})
+_RECRUITMENT = ("targetNumber", "actualNumber", "eligibility", "actualGroup")
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -116,18 +119,13 @@ def _changed(change: Change) -> Issue:
 
 
 def _merge(before: Resource, after: Resource) -> Resource:
-    """The record's study keeps the count of subjects enrolled here, unless the record has one of its own."""
-    counted = before.get("recruitment", {}).get("actualNumber")
-    recruitment = after.get("recruitment")
-    if counted is None or (recruitment and "actualNumber" in recruitment):
+    """What enrolment put into a study stays: the count of subjects, unless the record has one, and a site's roster."""
+    told = after.get("recruitment", {})
+    kept = {name: value for name, value in before.get("recruitment", {}).items() if name in _ENROLLED}
+    if kept.keys() <= told.keys():
         return after
-    merged: Resource = {}
-    for name, value in (recruitment or {}).items():
-        merged[name] = value
-        if name == "targetNumber":
-            merged["actualNumber"] = counted
-    merged.setdefault("actualNumber", counted)
-    return after | {"recruitment": merged}
+    both = kept | told
+    return after | {"recruitment": {name: both[name] for name in _RECRUITMENT if name in both}}
 
 
 async def _invoked(server: Server, call: Call, given: Arguments) -> Answer:

@@ -64,6 +64,28 @@ async def test_who_is_enrolled_is_no_part_of_it(client: httpx.AsyncClient) -> No
     assert (await client.get(f"/r5/{ADDRESS}", headers={"Accept": "*/*"})).json() == RECORD
 
 
+async def test_who_is_enrolled_at_a_site_stays_enrolled_when_the_record_changes(client: httpx.AsyncClient) -> None:
+    await client.put("/r5/Patient/p", json={"resourceType": "Patient", "id": "p"})
+    found = (await client.get(f"/r5/ResearchStudy?part-of=ResearchStudy/{ID}&recruiting=true")).json()
+    [site] = [entry["resource"]["id"] for entry in found["entry"]]
+    parameters = {"resourceType": "Parameters", "parameter": [
+        {"name": "subject", "valueReference": {"reference": "Patient/p"}}]}  # fmt: skip
+    assert (await client.post(f"/r5/ResearchStudy/{site}/$enroll", json=parameters)).status_code == 201
+    before = (await client.get(f"/r5/ResearchStudy/{site}")).json()["recruitment"]
+    assert before["actualNumber"] == 1
+    record = json.loads(json.dumps(RECORD))
+    record["protocolSection"]["contactsLocationsModule"]["locations"][0]["status"] = "SUSPENDED"
+    await stored(client, record)
+    after = (await client.get(f"/r5/ResearchStudy/{site}")).json()
+    assert after["progressStatus"][0]["state"]["text"] == "Temporarily Closed to Accrual"
+    assert after["recruitment"] == before
+    assert (await client.get(f"/r5/{ADDRESS}", headers={"Accept": "*/*"})).json() == record
+
+
+async def test_a_base_of_r4_gives_the_same_record(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"/r4/{ADDRESS}", headers={"Accept": "*/*"})).json() == RECORD
+
+
 async def test_a_site_that_is_withdrawn_ends_and_stays_in_history(client: httpx.AsyncClient) -> None:
     record = json.loads(json.dumps(RECORD))
     sites = record["protocolSection"]["contactsLocationsModule"]["locations"]
