@@ -54,7 +54,9 @@ def add(made: list[Resource], trial: Trial, names: Naming, issues: list[Issue]) 
         study["objective"] = [_aim(one, number) for number, one in enumerate(more.aims, 1)]
     if more.protocol:
         _protocol(made, more.protocol, trial, names, issues)
-    translate(made, more.translations)
+    left = translate(made, more.translations)
+    # What is translated as a whole may stand here in parts.
+    _append(study, "note", [{"text": f"In {one.language}, of {one.path}: {one.text}"} for one in left])
     _in_order(study)
 
 

@@ -96,11 +96,16 @@ def _document(one: Document, names: Naming, keys: Keys, author: Resource) -> Res
 
 def _section(one: Section) -> Resource | None:
     heading = " ".join(part for part in (one.number, one.title) if part)
+    parts_shown = (one.number if one.number_shown else None, one.title if one.title_shown else None)
+    shown = " ".join(part for part in parts_shown if part)
     found: Resource = {"id": one.name} if one.name and not any(letter.isspace() for letter in one.name) else {}
-    if heading:
-        found["title"] = heading
+    if shown:
+        found["title"] = shown
+    if heading != shown:
+        found["code"] = {"text": heading}
     if one.html and (div := xhtml(one.html)):
-        found["text"] = {"status": "additional", "div": div}
+        name = {"id": one.item} if one.item and not any(letter.isspace() for letter in one.item) else {}
+        found["text"] = {**name, "status": "additional", "div": div}
     parts = [part for each in one.parts if (part := _section(each))]
     if parts:
         found["section"] = parts

@@ -258,13 +258,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section of the protocol's text, as HTML."""
+    """A section of the protocol's text, as HTML; number and title are printed where shown, `item` names the text."""
 
     name: str
     number: str | None = None
     title: str | None = None
     html: str | None = None
     parts: tuple[Section, ...] = ()
+    number_shown: bool = True
+    title_shown: bool = True
+    item: str | None = None
     path: str = _path()
 
 

@@ -16,7 +16,7 @@ from fhirserver.mappers.identity import identifier, reference, uri
 from fhirserver.mappers.naming import Naming
 from fhirserver.mappers.narrative import narrative
 from fhirserver.mappers.protocol_keys import Keys
-from fhirserver.mappers.protocol_parts import Applies, Encounter, Epoch, Protocol, Rule, Timeline, Timing, Visit
+from fhirserver.mappers.protocol_parts import Applies, Coded, Encounter, Epoch, Protocol, Rule, Timeline, Timing, Visit
 
 Resource = dict[str, Any]
 
@@ -249,20 +249,25 @@ def _described(visit: Visit, encounter: Encounter | None) -> str | None:
 
 def _told(visit: Visit, encounter: Encounter | None) -> str | None:
     """How and when, in words."""
-    said = [f"Contact: {one.display}" for one in encounter.modes] if encounter else []
+    said = [f"Contact: {_worded(one)}" for one in encounter.modes] if encounter else []
     for one in visit.timings:
         named = one.named
         parts = (
             named.name,
             named.label,
             named.description,
-            one.kind.display,
+            _worded(one.kind),
             one.words,
-            one.between and one.between.display,
+            one.between and _worded(one.between),
         )
         text = "; ".join(part for part in parts if part)
         said.append(f"Timing: {text}" + (f"; window {one.window}" if one.window else ""))
     return "\n\n".join(said) or None
+
+
+def _worded(code: Coded) -> str:
+    """'Before (C201357)': there is no element for the code."""
+    return f"{code.display} ({code.code})" if code.code else code.display
 
 
 def _text(

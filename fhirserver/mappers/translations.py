@@ -16,15 +16,19 @@ TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
 _NEVER = {"id", "reference", "url", "div", "linkId", "fullUrl", "system", "code", "resourceType", "definitionCanonical"}
 
 
-def translate(resources: Iterable[Resource], translations: Iterable[Translation]) -> None:
-    """Gives each text its translation, at the first place where the very text stands."""
+def translate(resources: Iterable[Resource], translations: Iterable[Translation]) -> list[Translation]:
+    """Gives each text its translation, at the first place where it stands; those without a place are left over."""
     todo: dict[str, list[Translation]] = {}
     for one in translations:
-        todo.setdefault(one.of, []).append(one)
+        todo.setdefault(_line(one.of), []).append(one)
     for resource in resources:
-        if not todo:
-            return
-        _walk(resource, todo)
+        if todo:
+            _walk(resource, todo)
+    return [one for left in todo.values() for one in left]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _walk(value: Any, todo: dict[str, list[Translation]]) -> None:
@@ -33,10 +37,11 @@ def _walk(value: Any, todo: dict[str, list[Translation]]) -> None:
             _walk(one, todo)
     elif isinstance(value, dict):
         for name, child in list(value.items()):
-            if isinstance(child, str) and child in todo and name not in _NEVER:
-                others = value.setdefault(f"_{name}", {})
-                others.setdefault("extension", []).extend(_extension(one) for one in todo.pop(child))
-            elif not isinstance(child, str) and name not in ("text", "extension"):
+            if isinstance(child, str):
+                if name not in _NEVER and (found := todo.pop(_line(child), None)):
+                    others = value.setdefault(f"_{name}", {})
+                    others.setdefault("extension", []).extend(_extension(one) for one in found)
+            elif name not in ("text", "extension"):
                 _walk(child, todo)
 
 

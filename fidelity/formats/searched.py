@@ -14,7 +14,7 @@ from typing import Any
 from fhirserver.fhirjson import dumps, loads
 from fhirserver.mappers.readers.ctis_parties import internal
 from fhirserver.mappers.trial import Reading
-from fidelity.found import Output, mapped, other, tells
+from fidelity.found import Output, mapped, other, plain, tells
 from fidelity.leaves import leaves, pattern
 from fidelity.measured import Measured
 
@@ -33,7 +33,7 @@ def measure(record: str, data: bytes, reading: Reading) -> Measured:
     if before is None:
         return found
     told = loads(data)
-    said = [(path, value) for path, value in leaves(told) if not isinstance(value, str) or value.strip()]
+    said = [(path, value) for path, value in leaves(told) if not isinstance(value, str) or _speaks(value)]
     places: dict[str, list[str]] = {}
     for path, value in said:
         if not _stands(value, before):
@@ -53,6 +53,11 @@ def measure(record: str, data: bytes, reading: Reading) -> Measured:
         if not there:
             found.example(kind, record, value, None)
     return found
+
+
+def _speaks(text: str) -> bool:
+    """Whether a text has a word, or a picture, in its markup."""
+    return bool(plain(text)) or "<img" in text
 
 
 def module(kind: str) -> str:

@@ -273,13 +273,13 @@ def _measure(node: Node, tables: list[tuple[str, Node]], kind: str | None) -> Me
             cells.setdefault(first, {}).setdefault(key, {})["comment"] = comment
     parameter, spread = value(node, "centralTendencyType"), value(node, "dispersionType")
     countable = node.line("countable")
-    node.skip("readyForValues")
+    unready = "Not ready for values" if node.line("readyForValues") == "false" else None
     order = [*(key for key in names if key in cells), *(key for key in cells if key not in names)]
     level = node.line("percentage")
     return Measure(
         title=node.line("title"),
         kind=kind,
-        description=node.prose("description"),
+        description=joined((node.prose("description"), _level(spread, level), unready), "\n") or None,
         time_frame=node.prose("timeFrame"),
         parameter=_PARAMETERS.get(parameter or "", parameter)
         if parameter
@@ -316,6 +316,11 @@ def _measure(node: Node, tables: list[tuple[str, Node]], kind: str | None) -> Me
         else (),
         path=node.path,
     )
+
+
+def _level(spread: str | None, level: str | None) -> str | None:
+    """A level of confidence that the dispersion does not say."""
+    return f"Percentage: {level}" if level and spread != "confidenceInterval" else None
 
 
 def _dispersion(spread: str | None, level: str | None) -> str | None:
@@ -400,7 +405,8 @@ def _analysis(node: Node) -> Analysis:
     return Analysis(
         groups=tuple(groups),
         description=joined((node.line("title"), node.prose("description"), specified), "\n") or None,
-        parameter=_said(estimate, "otherType") or _spoken(parameter),
+        parameter=joined((None if parameter == "other" else _spoken(parameter), _said(estimate, "otherType")), ": ")
+        or _spoken(parameter),
         value=_said(estimate, "pointEstimate"),
         dispersion={"standardDeviation": "STANDARD_DEVIATION", "standardError": "STANDARD_ERROR_OF_MEAN"}.get(
             spread or ""
@@ -458,7 +464,8 @@ def _events(node: Node) -> AdverseEvents | None:
 
 
 def _assessed(code: str | None) -> str | None:
-    return {"systematic": "SYSTEMATIC_ASSESSMENT", "nonSystematic": "NON_SYSTEMATIC_ASSESSMENT"}.get(code or "")
+    known = {"systematic": "SYSTEMATIC_ASSESSMENT", "nonSystematic": "NON_SYSTEMATIC_ASSESSMENT"}
+    return known.get(code, code) if code else None
 
 
 def _count(node: Node, name: str) -> int | None:
@@ -468,9 +475,8 @@ def _count(node: Node, name: str) -> int | None:
 
 def _event(node: Node, vocabulary: str, assessment: str | None, titles: Mapping[str, str]) -> AdverseEvent:
     organ = node.child("organSystem")
-    number = organ.line("eutctId")
-    # The version of the list of organ classes.
-    organ.skip("version")
+    number, version = organ.line("eutctId"), organ.line("version")
+    eutct = joined((f"EUTCT {number}" if number else None, f"version {version}" if version else None), ", ")
     counts, notes = [], []
     for one in several(node, "values", "value"):
         key = one.line("reportingGroupId")
@@ -500,7 +506,7 @@ def _event(node: Node, vocabulary: str, assessment: str | None, titles: Mapping[
     organ_name = ORGANS.get(number or "")
     return AdverseEvent(
         node.line("term"),
-        f"{organ_name} (EUTCT {number})" if organ_name else f"EUTCT {number}" if number else None,
+        f"{organ_name} ({eutct})" if organ_name else eutct or None,
         vocabulary or None,
         _assessed(value(node, "assessmentMethod")) or assessment,
         "\n".join(notes) or None,

@@ -307,5 +307,5 @@ def _criterion(node: Node, items: Mapping[str | None, Node], source: Source) -> 
     if not text:
         return None
     exclude = bool(category and "exclusion" in category.display.casefold())
-    label = named.label if named.label and named.label != text else None
+    label = joined((one for one in (named.label, named.description) if one != text), ", ")
     return Stated(text, exclude, True, joined((named.name, number, label), ", ") or None, node.path)

@@ -88,12 +88,9 @@ def _sections(nodes: list[Node], items: Mapping[str | None, Node], source: Sourc
         item = items.get(node.line("contentItemId"))
         html = None
         if item is not None:
-            item.skip("id", "name")
+            item.skip("id")
             said = item.said("text")
             html = source.texts.resolved(said) if said else None
-        # Whether a heading is shown is for who prints the document.
-        node.flag("displaySectionNumber")
-        node.flag("displaySectionTitle")
         parts = tuple(
             section(child, by_key[child], seen | {key})
             for child in references(node, "childIds")
@@ -105,7 +102,16 @@ def _sections(nodes: list[Node], items: Mapping[str | None, Node], source: Sourc
             node.line("sectionTitle"),
             html,
             parts,
+            _shown(node, "displaySectionNumber"),
+            _shown(node, "displaySectionTitle"),
+            item.line("name") if item is not None else None,
             node.path,
         )
 
     return tuple(section(key, one, frozenset()) for key, one in by_key.items() if key not in below)
+
+
+def _shown(node: Node, name: str) -> bool:
+    """Whether a part of the heading is printed; it is where nothing is said."""
+    flag = node.flag(name)
+    return flag is None or flag.value
