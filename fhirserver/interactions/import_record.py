@@ -72,7 +72,7 @@ async def import_record(server: Server, data: bytes) -> Imported:
     reading, mapped, issues = await mapping if mapping else _map(data, server.release)
     study = mapped["entry"][0]["resource"]
     study["meta"] = {"source": source(data)}
-    over = [*await ended(server, mapped), *await withdrawn(server, mapped)]
+    over = [*await ended(server, mapped), *await withdrawn(server, mapped)] if await _known(server, mapped) else []
     sent = mapped | {"entry": [*mapped["entry"], *over]}
     async with _TURNS.turn(_shared(mapped)):
         outcomes = await bundle_writes.transaction(server, sent, keep_ids=True, merge=_merge)
@@ -85,6 +85,13 @@ async def import_record(server: Server, data: bytes) -> Imported:
     entries = [bundle_writes.written(server, one, False) for one in outcomes]
     changed = await changes(server, outcomes, names(over))
     return Imported(name, counts, issues, entries, changed, reading, mapped)
+
+
+async def _known(server: Server, bundle: Resource) -> bool:
+    """Whether the study is stored: of a new one nothing can have been withdrawn."""
+    criteria = conditional.Criteria("ResearchStudy", bundle["entry"][0]["request"]["url"].partition("?")[2])
+    found, _ = await conditional.matches(server, server.store, [criteria])
+    return bool(found[criteria])
 
 
 def _shared(bundle: Resource) -> list[str]:
