@@ -51,6 +51,7 @@ class Books:
     _joining: dict[str, list[Resource]] = field(default_factory=dict)
     _held: dict[tuple[str, str], bool] = field(default_factory=dict)
     _rolls: dict[str, set[str]] = field(default_factory=dict)
+    _unsaved: set[str | None] = field(default_factory=set)
 
     # -- looking up ----------------------------------------------------------------------------------------------------
 
@@ -103,13 +104,13 @@ class Books:
     async def others(self, study: str, subject: str, *, but: str) -> tuple[Enrolment, ...]:
         """The enrolments of a subject in a study, without the ResearchSubject of id `but`."""
         if (study, subject) not in self._listed:
-            await self.flush()
+            await self._saved(study)
             await self._list([(study, subject)])
         return tuple(one for id_, one in self._listed[study, subject].items() if id_ != but)
 
     async def everyone(self, study: Resource, *, but: str) -> AsyncIterator[Enrolment]:
         """All enrolments in a study, without the ResearchSubject of id `but`."""
-        await self.flush()
+        await self._saved(f"{STUDY}/{study['id']}")
         async for one in enrol_facts.subjects(self.tx, self.settings, self.release, study, but=but):
             yield one
 
@@ -123,7 +124,8 @@ class Books:
 
     async def group(self, id_: str) -> Resource | None:
         """A Group with all of its members."""
-        await self.flush()
+        if id_ in self._joining:
+            await self.flush()
         return await enrol_facts.read(self.tx, f"Group/{id_}")
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -134,6 +136,12 @@ class Books:
             self._listed[pair].pop(id_, None)
         if after is not None:
             self._note(id_, after)
+        self._unsaved |= {one.local_study for one in (before, after) if one is not None}
+
+    async def _saved(self, study: str) -> None:
+        """Has the ResearchSubjects of a study written, which a search is about to count."""
+        if study in self._unsaved:
+            await self.flush()
 
     def _note(self, id_: str, one: Enrolment) -> None:
         if (pair := _pair(one)) in self._listed:
@@ -184,7 +192,8 @@ class Books:
             (self._rolls[group].add if member else self._rolls[group].discard)(entity)
 
     async def _alone(self, group: str) -> None:
-        await self.flush()
+        if group in self._joining:
+            await self.flush()
         self._groups.pop(group, None)
 
     async def flush(self) -> None:
@@ -194,7 +203,7 @@ class Books:
             made = partial(_instead, self._groups[group])
             await self.tx.add_members(group, new, release=self.release, touch=made)
         puts = [self._study(name) for name in sorted(self._changed)] + self._subjects
-        self._changed, self._subjects = set(), []
+        self._changed, self._subjects, self._unsaved = set(), [], set()
         if puts:
             for item, written in zip(puts, await self.tx.put_many(puts), strict=True):
                 if item.type == SUBJECT:
