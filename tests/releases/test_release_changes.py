@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver.releases import converted
-from fhirserver.resources.lens_parameters import EQUAL
-from fhirserver.resources.registry import search_parameters
 from fhirserver.resources.research_subject import trail
 
 STATUS = "http://hl7.org/fhir/research-study-status"
@@ -126,10 +124,3 @@ def test_an_arm_is_a_group_s_link_id_where_it_can_be_one() -> None:
     assert stored["assignedComparisonGroup"] == "arm-1"
     assert "actualComparisonGroup" not in stored
     assert converted(stored, "R5", "R4")["actualArm"] == "Arm one"
-
-
-def test_parameters_said_to_be_equal_exist_and_are_of_one_kind() -> None:
-    for type_, codes in EQUAL.items():
-        r4, r5 = search_parameters("R4", type_), search_parameters("R5", type_)
-        for code, other in codes.items():
-            assert r4[code].kind == r5[other].kind, f"{type_} {code}"

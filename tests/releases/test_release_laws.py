@@ -14,8 +14,8 @@ from fhirserver import fhirjson
 from fhirserver.releases import converted
 from fhirserver.resources.registry import LENSES, Release, resource_types
 from fhirserver.resources.validation import validate
-from tests.releases.chance import resource
 from tests.packages import examples
+from tests.releases.chance import resource
 
 WAYS: list[tuple[Release, Release]] = [("R5", "R4"), ("R4", "R5")]
 WHOLE = {"Bundle", "Parameters"}
@@ -98,7 +98,7 @@ def _altered(value: Any, chance: random.Random) -> Any:
             key = chance.choice(
                 ("extension", "status", "progress", "associatedParty", "_status", "contained", "characteristic")
             )
-        if isinstance(holder, list) and key >= len(holder):
+        if isinstance(holder, list) and int(key) >= len(holder):
             continue
         holder[key] = copy.deepcopy(chance.choice(ODD))
     return value
