@@ -10,6 +10,7 @@ from typing import Any
 
 from fhirserver.errors import BadRequest
 from fhirserver.interactions import terms
+from fhirserver.interactions.lens import spoken
 from fhirserver.interactions.operation import Answer, Call, Operation
 from fhirserver.interactions.server import Server
 from fhirserver.interactions.terms_given import asked_versions, supplements, valueset
@@ -49,7 +50,8 @@ async def _expand(server: Server, call: Call, given: Arguments) -> Answer:
         told=tuple(_told(given, versions)),
     )
     most = server.settings.max_expansion
-    return Answer(await terms.aside(found.contents, expanded, found.contents, found.resource, members, ask, most))
+    made = await terms.aside(found.contents, expanded, found.contents, found.resource, members, ask, most)
+    return Answer(spoken(server, made))
 
 
 def _sensible(given: Arguments) -> None:

@@ -14,6 +14,7 @@ from fhirserver.fhirjson import Resource
 from fhirserver.interactions import terms
 from fhirserver.interactions.apart import apart
 from fhirserver.interactions.bundle_entry import inside
+from fhirserver.interactions.lens import taken
 from fhirserver.interactions.operation import Call
 from fhirserver.interactions.read import read
 from fhirserver.interactions.server import Server, shown
@@ -75,6 +76,7 @@ async def valueset(
         return GivenValueSet(known, stored, None, kept=f"ValueSet/{call.id}/_history/{version.version}")
     if sent is not None:
         await apart(sent, _checked, server, sent, given.where("valueSet"))
+        sent = taken(server, sent)
         _same_version(given, sent.get("version"))
         await terms.contents(server, known, [*needs(sent, versions), *also], versions)
         return GivenValueSet(known, sent, None, given.where("valueSet"))
@@ -101,7 +103,7 @@ async def codesystem(
         return await _at_hand(server, call, stored, given)
     if sent is not None:
         await apart(sent, _checked, server, sent, given.where("codeSystem"))
-        return await _at_hand(server, call, sent, given)
+        return await _at_hand(server, call, taken(server, sent), given)
     if url is None:
         raise BadRequest(
             "Which code system is meant is not said: name it, or call the operation on a CodeSystem.",
