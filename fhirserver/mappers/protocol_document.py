@@ -73,7 +73,7 @@ def _document(one: Document, names: Naming, keys: Keys, author: Resource) -> Res
     if one.version:
         found["version"] = one.version
     found |= {
-        "status": _STATUSES.get((one.status or "").casefold(), "unknown"),
+        "status": _STATUSES.get((one.status or "").partition(" ")[0].casefold(), "unknown"),
         "type": codeable(one.type) if one.type and one.type.code else {"text": "Protocol"},
         "subject": [reference("ResearchStudy", names.stem)],
         **({"date": one.date} if one.date else {"_date": {"extension": [_UNKNOWN]}}),

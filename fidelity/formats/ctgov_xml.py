@@ -9,7 +9,7 @@ What says nothing (N/A for an age) or says again what stands elsewhere is counte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from fhirserver.fhirjson import dumps, loads
 from fhirserver.mappers.back import rebuilt_bundle
@@ -55,13 +55,18 @@ def measure(record: str, data: bytes, reading: Reading) -> Measured:
         if _says_nothing(kind, said):
             found.leaf(APART, kind, True)
             continue
-        paths = by_place.get(place)
+        paths = by_place.get(place) or _within(said, by_place.get(place.rpartition("/")[0], ()), shaped)
         kept = all(_rebuilt(path, shaped[path], back) for path in paths) if paths else _stands(said, texts)
         found.leaf(module(kind), kind, kept)
         if not kept:
             first = next((path for path in paths or () if not _rebuilt(path, shaped[path], back)), None)
             found.example(kind, record, said, f"{first}: {back.get(first)}" if first else None)
     return found
+
+
+def _within(said: str, paths: Iterable[str], shaped: Mapping[str, object]) -> list[str]:
+    """The values of the element above that hold a text: a person's name is made of its parts."""
+    return [path for path in paths if isinstance(value := shaped[path], str) and said.strip() in value]
 
 
 def _says_nothing(kind: str, said: str) -> bool:

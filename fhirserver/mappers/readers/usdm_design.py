@@ -22,6 +22,7 @@ from fhirserver.mappers.readers.usdm_parts import (
     limits,
     quantity_words,
     references,
+    words,
 )
 
 _ARMS = {
@@ -59,15 +60,15 @@ def interventions(version: Node, source: Source) -> tuple[dict[str, int], tuple[
         said = [named.description]
         said += [_administration(each, source) for each in one.children("administrations")]
         said += [
-            f"{label}: {words}"
-            for label, words in (
-                ("Role", role.display if role else None),
-                ("Type", kind.display if kind else None),
+            f"{label}: {told}"
+            for label, told in (
+                ("Role", words(role)),
+                ("Type", words(kind)),
                 ("Minimum response duration", response),
                 *(("Code", _worded(code)) for code in codes_of(one, "codes")),
                 *(("Note", note) for note in named.notes),
             )
-            if words
+            if told
         ]
         positions[named.key] = len(found)
         found.append(
@@ -102,8 +103,8 @@ def _administration(node: Node, source: Source) -> str:
             named.description,
             named.name if named.label else None,
             f"dose {dose}" if dose else None,
-            route.display if route else None,
-            often.display if often else None,
+            words(route),
+            words(often),
             f"for {lasts}" if lasts else None,
             f"duration: {text}" if text else None,
             None if vary is None else "duration will vary" if vary.value else "duration will not vary",
@@ -122,14 +123,14 @@ def arms(design: Node, source: Source, given: Mapping[str, Sequence[int]]) -> tu
         references(one, "populationIds")
         said = [named.description if named.description != named.title else None]
         said += [
-            f"{label}: {words}"
-            for label, words in (
-                ("Type", kind.display if kind else None),
-                ("Data", joined((origin.display if origin else None, source.prose(one, "dataOriginDescription")))),
+            f"{label}: {told}"
+            for label, told in (
+                ("Type", words(kind)),
+                ("Data", joined((words(origin), source.prose(one, "dataOriginDescription")))),
                 ("Name", named.name if named.label else None),
                 *(("Note", note) for note in named.notes),
             )
-            if words
+            if told
         ]
         positions[named.key] = len(found)
         found.append(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from fhirserver.mappers.parts import Text, Value
 from fhirserver.mappers.protocol_parts import Document, Section
 from fhirserver.mappers.readers.node import Node
-from fhirserver.mappers.readers.usdm_parts import Source, code_of, in_order, joined, references
+from fhirserver.mappers.readers.usdm_parts import Source, code_of, in_order, joined, references, words
 
 
 def documents(study: Node, version: Node, source: Source) -> tuple[Document, ...]:
@@ -33,7 +33,7 @@ def documents(study: Node, version: Node, source: Source) -> tuple[Document, ...
                 Document(
                     named,
                     one.line("version"),
-                    status.display if status else None,
+                    words(status),
                     language,
                     kind,
                     template,
@@ -56,10 +56,10 @@ def _governance(node: Node, source: Source) -> list[tuple[str | None, Text]]:
     for one in node.children("dateValues"):
         named = source.named(one)
         kind = code_of(one, "type")
-        date, words = one.date("dateValue"), one.line("dateValue")
+        date, told = one.date("dateValue"), one.line("dateValue")
         about = joined((named.name, named.label, named.description, *scopes(one)))
-        if words:
-            said = f"{kind.display if kind else named.title}: {words} ({about})"
+        if told:
+            said = f"{words(kind) or named.title}: {told} ({about})"
             found.append((date, Value(said, one.at("dateValue"))))
     return found
 
@@ -76,7 +76,7 @@ def scope(node: Node) -> tuple[str, ...]:
     """One place."""
     node.skip("id")
     kind, code = code_of(node, "type"), code_of(node, "code")
-    said = joined((kind.display if kind else None, code.display if code else None), ": ")
+    said = joined((words(kind), words(code)), ": ")
     return (said,) if said else ()
 
 

@@ -135,10 +135,17 @@ def quantity(node: Node) -> tuple[Decimal | int, Coded | None] | None:
     return None if value is None else (value, unit)
 
 
+def words(code: Coded | None) -> str | None:
+    """'Oral Route of Administration (C38288)': a code that is said in prose alone."""
+    if code is None:
+        return None
+    return f"{code.display} ({code.code})" if code.code and code.code != code.display else code.display
+
+
 def quantity_words(node: Node) -> str | None:
     """'54 Milligram'."""
     found = quantity(node)
-    return f"{number(found[0])} {found[1].display if found[1] else ''}".strip() if found else None
+    return f"{number(found[0])} {words(found[1]) or ''}".strip() if found else None
 
 
 def limits(node: Node) -> tuple[Age | None, Age | None]:

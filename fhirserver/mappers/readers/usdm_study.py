@@ -11,7 +11,7 @@ from fhirserver.mappers.parts import Design, Text, Value
 from fhirserver.mappers.protocol_parts import Coded
 from fhirserver.mappers.readers.node import Node
 from fhirserver.mappers.readers.usdm_document import dates, scope, scopes
-from fhirserver.mappers.readers.usdm_parts import Source, code_of, codes_of, joined, quantity_words
+from fhirserver.mappers.readers.usdm_parts import Source, code_of, codes_of, joined, quantity_words, words
 
 _TYPES = {"C98388": "INTERVENTIONAL", "C16084": "OBSERVATIONAL", "C98722": "EXPANDED_ACCESS"}
 _PHASES = {
@@ -156,7 +156,7 @@ def _amendment(node: Node, source: Source) -> Text:
         one.skip("id")
         kind, flag = code_of(one, "type"), one.flag("isSubstantial")
         state = None if flag is None else "substantial" if flag.value else "not substantial"
-        said.append(f"Impact: {joined((kind.display if kind else None, source.prose(one), state))}")
+        said.append(f"Impact: {joined((words(kind), source.prose(one), state))}")
     for one in node.children("enrollments"):
         enrolment = source.named(one)
         where = one.child("forGeographicScope")
@@ -173,4 +173,4 @@ def _amendment(node: Node, source: Source) -> Text:
 def _reason(node: Node, source: Source) -> str:
     node.skip("id")
     code = code_of(node, "code")
-    return joined((code.display if code else None, source.prose(node, "otherReason")))
+    return joined((words(code), source.prose(node, "otherReason")))
