@@ -99,7 +99,7 @@ def test_folders_zip_files_lines_arrays_and_pages_of_the_api(
     assert http.get("/ResearchStudy", params={"_id": "NCT91000010"}).json()["total"] == 1
 
 
-@pytest.mark.parametrize(("number", "form"), enumerate(["record", "lines", "array", "zip", "gzip"], 91000020))
+@pytest.mark.parametrize(("number", "form"), list(enumerate(["record", "lines", "array", "zip", "gzip"], 91000020)))
 def test_standard_input(importing: Any, tmp_path: Path, number: int, form: str) -> None:
     one = json.dumps(record(number)).encode()
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
