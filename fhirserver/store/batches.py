@@ -129,5 +129,5 @@ async def _write_type(ctx: Context, type: str, pairs: list[tuple[Stored | None, 
 
 def require(ctx: Context, types: set[str]) -> None:
     """Leaves the transaction to make collections that do not exist yet, which it could not."""
-    for type_ in types - ctx.prepared:
-        raise RerunError(type_)
+    if missing := types - ctx.prepared:
+        raise RerunError(frozenset(missing))

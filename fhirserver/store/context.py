@@ -32,11 +32,11 @@ _ONE_NUMBER = {
 
 
 class RerunError(Exception):
-    """Ends a transaction to run it again: after the collections of `type` exist, or looking before it inserts."""
+    """Ends a transaction to run it again: after the collections of `types` exist, or looking before it inserts."""
 
-    def __init__(self, type: str | None = None) -> None:
-        super().__init__(type)
-        self.type = type
+    def __init__(self, types: frozenset[str] = frozenset()) -> None:
+        super().__init__(types)
+        self.types = types
 
 
 @dataclass(frozen=True, slots=True)

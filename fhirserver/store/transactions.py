@@ -53,9 +53,8 @@ async def transact(
                 try:
                     return await _once(attempt, work, slots, deadline)
                 except RerunError as again:
-                    careful = careful or again.type is None
-                    if again.type:
-                        await indexes.ensure(ctx, again.type)
+                    careful = careful or not again.types
+                    await asyncio.gather(*(indexes.ensure(ctx, type_) for type_ in sorted(again.types)))
                 except PyMongoError as error:
                     # No server was found for seconds: whoever asks shall hear that now.
                     if not is_transient(error) or isinstance(error, ServerSelectionTimeoutError):
