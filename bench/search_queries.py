@@ -15,8 +15,10 @@ from urllib.parse import quote
 
 from bench import search_data
 from bench.elements import Resource
+from fhirserver.interactions.indexed import richness
 from fhirserver.search.kinds import composite, date, quantity, reference, string, token
 from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.settings import Settings
 
 SAMPLE = 3000
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
@@ -87,7 +89,11 @@ def _of(sample: Sample, parameter: Parameter) -> Iterator[tuple[str, str]]:
             yield from _compared(code, [_written(at) for at in _spread(sample.instants)])
             return
         case "_content" | "_text":
-            yield from _words(sample, parameter)
+            if richness(Settings(mongodb_uri=None)).texts(sample.type):
+                yield from _words(sample, parameter)
+            return
+        case "recruiting":
+            yield from ((code, each) for each in ("true", "false"))
             return
     values = sample.values(parameter)
     if not values and parameter.kind != "composite":

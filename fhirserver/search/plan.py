@@ -10,16 +10,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fhirserver.resources import registry
 from fhirserver.resources.registry import Release
 from fhirserver.search import order, presence
 from fhirserver.search.ast import And, Ids, Node, Not, Or, Param, Updated
-from fhirserver.search.kinds import composite, date, fulltext, simple
+from fhirserver.search.kinds import composite, fulltext, simple
 from fhirserver.search.kinds.terms import Filter, Span
 from fhirserver.search.kinds.token_index import WITHIN
 from fhirserver.search.mongo import LIVE, NOTHING, to_mongo
 from fhirserver.search.parameters import parameters
+from fhirserver.search.paths import Key
 from fhirserver.search.results import SCORE
-from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Points, Scan, Segment, Window
+from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Points, Scan, Segment
+from fhirserver.search.windows import wanted, windows
 
 MOST_SPANS = 12
 """Parts of an index that one search reads one after the other."""
@@ -62,7 +65,7 @@ def plan(search: Search) -> tuple[Segment, ...]:
         return (Keyed(found, (("at", direction), ("_id", direction))),)
     main = order.main_date(search.release, search.type)
     if code == main:
-        return (Placed(found, _windows(search, conjuncts), direction),)
+        return (Placed(found, windows(search.release, search.type, conjuncts), direction),)
     without = presence.terms(search.release, search.type, code, missing=True)
     rest = _placed(_among(found, without if without is not None else {f"s.{code}": None}))
     whole = code in order.ranged(search.release, search.type)
@@ -95,11 +98,11 @@ def _parts(found: Filter) -> list[Filter]:
 def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple[Segment, ...]:
     if any(isinstance(each, Ids) for each in conjuncts):
         return (Keyed(found, (("_id", 1),)),)
-    windows = _windows(search, conjuncts)
+    left = windows(search.release, search.type, conjuncts)
     if _has_equality(found):
-        return (Placed(found, windows),)
-    if windows is not None and _wants_windows(search, conjuncts):
-        return (Placed({"$and": [LIVE, *_parts(_selecting(found))]}, windows),)
+        return (Placed(found, left),)
+    if left is not None and wanted(search.release, search.type, conjuncts):
+        return (Placed({"$and": [LIVE, *_parts(_selecting(found))]}, left),)
     spans = _best_spans(search, conjuncts)
     if spans is not None:
         scans = _scans(found, spans)
@@ -231,8 +234,23 @@ def _negated(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple[
         named = sorted({span.low for span in spans})
         edges, ends = [head, *(f"{each}\0" for each in named)], [*named, end]
         left = [Span("t", "", low, high) for low, high in zip(edges, ends, strict=True)]
-        return (*_scans(found, left), _placed(_among(found, without)))
+        scans, none = _scans(found, left), _placed(_among(found, without))
+        return (*scans, none) if _is_required(search, head[:-1]) else (none, *scans)
     return None
+
+
+def _is_required(search: Search, code: str) -> bool:
+    """Whether nearly all have a value of a parameter, or one alone: then few are met only to be left out.
+
+    Where a resource has many values, such as the codes of its components, those beside the excluded one are met too.
+    """
+    parameter = parameters(search.release, search.type)[code]
+    if parameter.bare:
+        return True
+    whole = registry.structure(search.release, search.type)
+    first = (branch.steps[0] for branch in parameter.branches if len(branch.steps) == 1)
+    names = [step.name for step in first if isinstance(step, Key)]
+    return whole is not None and any(whole.elements[name].min for name in names if name in whole.elements)
 
 
 def _is_bare(search: Search, code: str) -> bool:
@@ -243,52 +261,3 @@ def _is_bare(search: Search, code: str) -> bool:
 def _head(posting: str) -> str:
     """The beginning of a posting up to the sign that ends its parameter: 'code|' or 'code@'."""
     return posting[: 1 + min(at for sign in "|@" if (at := posting.find(sign)) >= 0)]
-
-
-# -- the main date ---------------------------------------------------------------------------------------------------
-
-
-def _windows(search: Search, conjuncts: Sequence[Node]) -> tuple[Window, ...] | None:
-    """The parts of the type's order that conditions on its main date leave; None when there are no conditions."""
-    tests = list(_dates(search, conjuncts))
-    if not tests:
-        return None
-    found: list[Window] = []
-    for class_, length in order.LENGTHS.items():
-        bounds = [_bounds(test, class_, length) for test in tests]
-        low = max((low for low, _ in bounds if low is not None), default=None)
-        high = min((high for _, high in bounds if high is not None), default=None)
-        if low is None or high is None or low < high:
-            found.append(Window(class_, low, high))
-    return tuple(found)
-
-
-def _dates(search: Search, conjuncts: Sequence[Node]) -> Iterable[date.When]:
-    main = order.main_date(search.release, search.type)
-    for each in conjuncts:
-        if isinstance(each, Param) and each.code == main and isinstance(each.test, date.When):
-            yield each.test
-
-
-def _wants_windows(search: Search, conjuncts: Sequence[Node]) -> bool:
-    """Whether the order of the type bounds its main date better than the index of ranges: on both sides."""
-    tests = list(_dates(search, conjuncts))
-    return len(tests) > 1 or tests[0].prefix == "ap"
-
-
-def _bounds(test: date.When, class_: int, length: Any) -> tuple[str | None, str | None]:
-    """Where the order key of a resource of a class can lie that satisfies a test."""
-    low, high = order.instant(test.low), order.instant(test.high)
-    upper = {"eq": high, "le": high, "ap": high, "lt": low, "eb": low}.get(test.prefix)
-    if class_ == order.LONG:
-        return None, upper
-    match test.prefix:
-        case "eq":
-            return low, upper
-        case "sa":
-            return high, upper
-        case "gt":
-            return order.instant(date.before(test.high, length)), upper
-        case "ge" | "ap":
-            return order.instant(date.before(test.low, length)), upper
-    return None, upper

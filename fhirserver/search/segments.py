@@ -170,6 +170,11 @@ class Scan:
         """The query that finds what all scans find, in no order."""
         return Ask(self.filter, fields={_KEY: {"$meta": "indexKey"}}, index=POSTINGS)
 
+    def holds(self, position: Position) -> bool:
+        """Whether a position among postings lies in the span."""
+        term, span = position[0], self.span
+        return bool(span.low <= term and (term <= span.high if span.upto else term < span.high))
+
     def asks(self, after: Position | None) -> tuple[Ask, ...]:
         """The query behind a position: the key of the index."""
         span = self.span

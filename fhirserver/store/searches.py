@@ -48,10 +48,12 @@ async def heads(
         raise ValueError("the position is not one of this search")
     begins = segments[0] if after is None and segments else None
     if isinstance(begins, Scan) and begins.several:
-        # Mostly all there is fits on the first page: one query instead of one for each part of the index.
+        # One query instead of one for each part of the index: all there is, or what comes first.
         every = await rows_of(ctx, type, begins.together(), limit)
         if len(every) < limit:
             return [(0, row) for row in every]
+        if (ordered := _in_order(segments, every)) is not None:
+            return ordered
     first, inner = (after[0], after[1:]) if after is not None else (0, None)
     met: list[tuple[int, Row]] = []
     for at in range(first, len(segments)):
@@ -59,6 +61,20 @@ async def heads(
         met += [(at, row) for row in rows]
         if len(met) >= limit:
             break
+    return met
+
+
+def _in_order(segments: Sequence[Segment], rows: Sequence[Row]) -> list[tuple[int, Row]] | None:
+    """The rows of scans that were asked for together, each with the number of its own; None if they are in disorder."""
+    met: list[tuple[int, Row]] = []
+    last: tuple[Any, ...] = ()
+    for row in rows:
+        place = segments[0].position(row)
+        at = next((n for n, each in enumerate(segments) if isinstance(each, Scan) and each.holds(place)), None)
+        if at is None or (at, *place) <= last:
+            return None
+        last = (at, *place)
+        met.append((at, row))
     return met
 
 

@@ -182,8 +182,11 @@ def spans(code: str, test: Test) -> tuple[Span, ...]:
             return (ranges.between(code, high),)
         case "eb":
             return (ranges.between(ends, high=low, upto=True) if test.wide else ranges.between(code, high=low),)
+        case "ap" if test.wide:
+            # What begins within, then what began before and ends after its beginning: first what ends soon after it.
+            return (ranges.between(code, low, high), ranges.between(ends, low, after=True))
         case "ap":
-            return (ranges.between(code, None if test.wide else before(low), high),)
+            return (ranges.between(code, before(low), high),)
 
 
 def before(at: datetime, length: timedelta = DAY) -> datetime:
