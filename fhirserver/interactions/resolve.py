@@ -64,7 +64,7 @@ class Room:
 
 async def resolved(server: Server, reader: Reader, node: Node) -> Node:
     """The tree without leaves that need a search of their own."""
-    node = prepared(node, richness(server.settings))
+    node = prepared(node, richness(server.settings), server.release)
     found: dict[Leaf, Node] = {}
     room = Room(server.settings.max_chained)
     for leaf in leaves(node):
@@ -93,7 +93,7 @@ async def parted(
 
     `chosen` are the numbers of the chains to probe, whatever they lead to by now; None is for those that lead to many.
     """
-    node = prepared(node, richness(server.settings))
+    node = prepared(node, richness(server.settings), server.release)
     criteria = node.nodes if isinstance(node, And) else (node,)
     room, found = Room(server.settings.max_chained), dict[Leaf, Node]()
     probes: list[Probe] = []

@@ -116,8 +116,8 @@ def entry(
     told = presence.told(release, type_, presence.heads(postings, sink.x), frozenset(sorts))
     sorts.update(dict.fromkeys(told.unsorted, ""))
     postings += told.postings
-    if richness.parts(type_):
-        sink.words += infix.postings(sink.f, [code for code in sink.f if string.whole(code) in sink.f])
+    if parted := richness.parted(type_, [code for code in sink.f if string.whole(code) in sink.f]):
+        sink.words += infix.postings(sink.f, parted, words=not richness.texts(type_))
     if sink.words:
         postings = list(dict.fromkeys([*postings, *sink.words]))
     main = order.main_date(release, type_)

@@ -1,8 +1,9 @@
 """Parts of strings, found by three letters: a posting for each that the strings of a resource hold.
 
-Of what is looked for the rarest three are read, so that the cost goes with what they find and not with the store. A
-string of more than a few lines is not taken apart: its parameter has a posting that says there is one.
-https://hl7.org/fhir/R5/search.html#modifiercontains
+The last one of a string ends in a blank, so that two letters are the beginning of one wherever they stand. Of what is
+looked for the rarest three are read, so that the cost goes with what they find and not with the store. Of strings of
+several words each word has a posting, where the words of texts are not indexed. A string of more than a few lines is
+not taken apart: its parameter has a posting that says there is one. https://hl7.org/fhir/R5/search.html#modifiercontains
 """
 
 from __future__ import annotations
@@ -10,34 +11,56 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-GRAM = "|3|"
+from fhirserver.search import prose
+from fhirserver.search.kinds import terms
+from fhirserver.search.kinds.terms import Filter
+
+GRAM = "|3"
+WORD = ":word"
 LONG = ":long|"
 LONGEST = 200
 """Characters up to which a normalised string is taken apart."""
 
+SHORTEST = 2
+"""Characters from which on a part can be looked for."""
+
 _RARITY = {letter: rank for rank, letter in enumerate(" eaitnorslhdcumgpbfkwyvzjxq0123456789")}
 
 
-def postings(strings: Mapping[str, Sequence[Any]], codes: Sequence[str]) -> Iterator[str]:
-    """The postings of normalised strings by parameter; several parameters may have the same."""
+def postings(strings: Mapping[str, Sequence[Any]], codes: Sequence[str], *, words: bool) -> Iterator[str]:
+    """The postings of normalised strings by parameter, with those of their words if `words`.
+
+    Those of three letters are the same whatever the parameter.
+    """
     for code in codes:
         for each in strings[code]:
             if len(each) > LONGEST:
                 yield code + LONG
-            else:
-                for at in range(len(each) - 2):
-                    yield GRAM + each[at : at + 3]
+                continue
+            ended = each + " "
+            for at in range(len(each) - 1):
+                yield f"{GRAM}|{ended[at : at + 3]}"
+            if words and (found := prose.words(each)) != [each]:
+                for word in found:
+                    yield f"{code}{WORD}|{word}"
 
 
-def readings(code: str, part: str) -> list[str] | None:
-    """The postings of which every resource has one whose strings of a parameter hold a normalised part.
-
-    None for a part of less than three characters.
-    """
-    if len(part) < 3:
+def holding(code: str, part: str) -> Filter | None:
+    """What holds of every resource whose strings of a parameter hold a normalised part; None for a single letter."""
+    if len(part) < SHORTEST:
         return None
+    if len(part) < 3:
+        return {"$or": [terms.beginning(GRAM, part), {"t": code + LONG}]}
     grams = (part[at : at + 3] for at in range(len(part) - 2))
-    return [GRAM + max(grams, key=_rarity), code + LONG]
+    return {"t": {"$in": [f"{GRAM}|{max(grams, key=_rarity)}", code + LONG]}}
+
+
+def saying(code: str, word: str, begins: bool) -> Filter:
+    """What holds of every resource with a word in its strings of a parameter, or with one that begins so."""
+    if begins:
+        found = [terms.beginning(code, word), terms.beginning(code + WORD, word)]
+        return {"$or": [*found, {"t": code + LONG}]}
+    return {"t": {"$in": [f"{code}|{word}", f"{code}{WORD}|{word}", code + LONG]}}
 
 
 def _rarity(gram: str) -> int:

@@ -106,8 +106,10 @@ def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple
     spans = _best_spans(search, conjuncts)
     if spans is not None:
         scans = _scans(found, spans)
-        if len(scans) > 1 and spans[0].field == "t" and sum(map(_is_of_terms, _parts(scans[0].filter))) == 1:
-            return (replace(scans[0], several=True), *scans[1:])
+        on_terms = [each for each in _parts(scans[0].filter) if _is_of_terms(each)] if scans else []
+        if len(scans) > 1 and spans[0].field == "t" and len(on_terms) == 1:
+            alike = all(each.keys() == {"t"} for each in on_terms[0].get("$or", on_terms))
+            return (replace(scans[0], several=True, alike=alike), *scans[1:])
         return scans
     if any(isinstance(each, Updated) for each in conjuncts):
         return (Keyed(found, (("at", 1), ("_id", 1))),)

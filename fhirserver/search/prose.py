@@ -91,6 +91,11 @@ def _known(written: str) -> tuple[list[str], str]:
     return found, f" {' '.join(found)} "
 
 
+def is_shown(type_: str, name: str) -> bool:
+    """Whether a property of a type is surely read, wherever it stands."""
+    return type_ in _PROSE and name not in _NO_PROSE and all(name != each for _, each in _NO_PROSE_OF)
+
+
 def of(release: Release, type_: str, value: Any) -> Prose:
     """All that is read in a value of a FHIR type: a resource, or its narrative."""
     return _read(_strings(_plan(release, type_), value, release))

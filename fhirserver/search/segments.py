@@ -158,13 +158,14 @@ class Scan:
     """In the order of an index with several entries a resource, each where its first entry in the span is.
 
     What has an entry in one of the `earlier` spans was found there. With `several`, this is the first of several scans
-    of postings, whose `filter` names all of their spans.
+    of postings, whose `filter` names all of their spans; `alike` if what it asks beside them is the same for each.
     """
 
     filter: Filter
     span: Span
     earlier: tuple[Span, ...] = ()
     several: bool = False
+    alike: bool = False
 
     def together(self) -> Ask:
         """The query that finds what all scans find, in no order."""

@@ -79,7 +79,9 @@ def plain(node: Node) -> Node:
             return Or(tuple(plain(each) for each in nodes))
         case Not(inner):
             return Not(plain(inner))
-        case Param(type_, code, (Contains() | Says() | Shown()) as test):
+        case Param(type_, code, Says() as said):
+            return Param(type_, code, replace(said, read=None))
+        case Param(type_, code, (Contains() | Shown()) as test):
             return Param(type_, code, replace(test, quick=False))
     return node
 

@@ -52,7 +52,11 @@ async def heads(
         every = await rows_of(ctx, type, begins.together(), limit)
         if len(every) < limit:
             return [(0, row) for row in every]
-        if (ordered := _in_order(segments, every)) is not None:
+        if (
+            begins.alike
+            and (ordered := _in_order(segments, every))
+            and await _nothing(ctx, type, segments[: ordered[0][0]])
+        ):
             return ordered
     first, inner = (after[0], after[1:]) if after is not None else (0, None)
     met: list[tuple[int, Row]] = []
@@ -64,18 +68,26 @@ async def heads(
     return met
 
 
-def _in_order(segments: Sequence[Segment], rows: Sequence[Row]) -> list[tuple[int, Row]] | None:
-    """The rows of scans that were asked for together, each with the number of its own; None if they are in disorder."""
+def _in_order(segments: Sequence[Segment], rows: Sequence[Row]) -> list[tuple[int, Row]]:
+    """The rows of scans that were asked for together, each with the number of its own.
+
+    None at all if a scan may have been passed over. MongoDB reads one alternative after the other, in an order of its own.
+    """
     met: list[tuple[int, Row]] = []
     last: tuple[Any, ...] = ()
     for row in rows:
         place = segments[0].position(row)
         at = next((n for n, each in enumerate(segments) if isinstance(each, Scan) and each.holds(place)), None)
-        if at is None or (at, *place) <= last:
-            return None
+        if at is None or (last and not (last < (at, *place) and at <= last[0] + 1)):
+            return []
         last = (at, *place)
         met.append((at, row))
     return met
+
+
+async def _nothing(ctx: Context, type: str, segments: Sequence[Segment]) -> bool:
+    """Whether segments are empty."""
+    return not [True for each in segments if await _rows(ctx, type, each, None, 1)]
 
 
 def _is_position(segments: Sequence[Segment], after: tuple[Any, ...]) -> bool:

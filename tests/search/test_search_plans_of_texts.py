@@ -70,7 +70,7 @@ def places(shelves: Callable[[str], Shelf]) -> Shelf:
     ],
 )
 def test_a_page_examines_what_it_returns(places: Shelf, name: str, value: str, factor: int) -> None:
-    node = prepared(parse("R5", "Location", [(name, value)], strict=True).filter, RICH)
+    node = prepared(parse("R5", "Location", [(name, value)], strict=True).filter, RICH, "R5")
     keys = documents = returned = 0
     for segment in places.plan("Location", node):
         for ask in segment.asks(None):

@@ -16,10 +16,14 @@ from fhirserver.search import prose
 from fhirserver.search.kinds import terms
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import CONTENT, TEXTS, Parameter
+from fhirserver.search.paths import Branch, Key, Where
 from fhirserver.search.prose import Prose
 from fhirserver.search.sink import Indexer, Sink
 
 MODIFIERS = ()
+
+_OF_PROSE = frozenset({"HumanName", "Address"})
+"""Types whose strings are all prose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,19 @@ def searches(parameter: Parameter) -> bool:
 def readings(word: str) -> list[str]:
     """The postings of which every resource has one that has a word in its texts, where those are indexed."""
     return [f"{CONTENT}|{word}", f"{CONTENT}|"]
+
+
+def covers(parameter: Parameter) -> bool:
+    """Whether the words of a parameter's strings are among those of the resource."""
+    return bool(parameter.branches) and all(_is_prose(branch) for branch in parameter.branches)
+
+
+def _is_prose(branch: Branch) -> bool:
+    steps = branch.steps
+    if not steps or not all(isinstance(step, Key | Where) for step in steps):
+        return False
+    last = steps[-1]
+    return isinstance(last, Key) and (branch.type in _OF_PROSE or prose.is_shown(branch.type, last.name))
 
 
 def read(release: Release, type_: str, value: Any) -> Prose:
@@ -80,25 +97,25 @@ def to_mongo(code: str, test: Test) -> Filter:
     """The filter of a test."""
     held = {f"f.{code}": {"$regex": re.escape(test.phrase)}}
     if code != CONTENT:
-        return {"$and": [_somewhere(test), held]}
+        return {"$and": [somewhere(test), held]}
     found = [_posting(test, place) for place in range(len(test.words))]
     return found[0] if len(found) == 1 else {"$and": [*found, held]}
 
 
 def spans(code: str, test: Test) -> tuple[terms.Span, ...] | None:
     """The part of the postings that holds all that a test may find: of a phrase, that of its longest word."""
-    return terms.spans(_posting(test, _longest(test)) if code == CONTENT else _somewhere(test))
+    return terms.spans(_posting(test, longest(test.words, test.begins)) if code == CONTENT else somewhere(test))
 
 
-def _longest(test: Test) -> int:
+def longest(words: tuple[str, ...], begins: bool) -> int:
     """The place of the longest word that is whole, or of the only one."""
-    whole = range(len(test.words) - (1 if test.begins and len(test.words) > 1 else 0))
-    return max(whole, key=lambda place: len(test.words[place]))
+    whole = range(len(words) - (1 if begins and len(words) > 1 else 0))
+    return max(whole, key=lambda place: len(words[place]))
 
 
-def _somewhere(test: Test) -> Filter:
+def somewhere(test: Test) -> Filter:
     """Resources that may have the words in any of their texts."""
-    found = _posting(test, _longest(test))
+    found = _posting(test, longest(test.words, test.begins))
     if "$elemMatch" in found["t"]:
         return {"$or": [found, {"t": f"{CONTENT}|"}]}
     return {"t": {"$in": [found["t"], f"{CONTENT}|"]}}

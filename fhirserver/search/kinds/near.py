@@ -24,6 +24,9 @@ CODE = "near"
 DEFAULT_KM = 50
 """How far away is near, where a search does not say."""
 
+_LEAST_KM = 1e-6
+"""A millimetre: by rounding a circle without a radius may not hold its own centre."""
+
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,40})?([eE][+-]?\d{1,2})?")
 
 
@@ -65,7 +68,7 @@ def parse(parameter: Parameter, modifier: str | None, value: str, given: str) ->
             expression=given,
         )
     km = float(metre.base(distance)) / 1000
-    return Near(Circle(latitude, longitude, min(km, globe.HALFWAY_KM)))
+    return Near(Circle(latitude, longitude, max(_LEAST_KM, min(km, globe.HALFWAY_KM))))
 
 
 def _degrees(written: str, most: int, name: str, given: str) -> float:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from fhirserver.errors import BadRequest
 from fhirserver.search import escapes, infix, prose, text
-from fhirserver.search.kinds import terms
+from fhirserver.search.kinds import fulltext, terms
 from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.sink import Indexer, Sink
@@ -47,11 +47,15 @@ class Contains:
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """:text, a string with these words next to one another; `begins` if the last of them may go on."""
+    """:text, a string with these words next to one another; `begins` if the last of them may go on.
+
+    `read` says what the type is indexed by that has the words too: those of its texts, those of the parameter's
+    strings, or their parts.
+    """
 
     words: tuple[str, ...]
     begins: bool = False
-    quick: bool = False
+    read: Literal["texts", "words", "parts"] | None = None
 
 
 def pattern(words: Sequence[str], begins: bool) -> str:
@@ -198,8 +202,8 @@ def spans(code: str, test: Test) -> tuple[terms.Span, ...] | None:
         case Starts(start, parts):
             return terms.spans(_beginning(code, start, parts))
         case Contains() | Says():
-            read = _readings(code, test)
-            return terms.spans({"t": {"$in": read}}) if read else None
+            read = _reading(code, test)
+            return terms.spans(read) if read else None
         case Exact(written):
             return terms.spans(terms.term(code, text.normalise(written)[: text.TERM]))
 
@@ -211,18 +215,27 @@ def _beginning(code: str, start: str, parts: bool) -> Filter:
 
 def _held(code: str, test: Contains | Says) -> Filter:
     found = {f"f.{code}": {"$regex": _pattern(test)}}
-    read = _readings(code, test)
-    return {"$and": [{"t": {"$in": read}}, found]} if read else found
+    read = _reading(code, test)
+    return {"$and": [read, found]} if read else found
 
 
 def _pattern(test: Contains | Says) -> str:
     return re.escape(test.text) if isinstance(test, Contains) else pattern(test.words, test.begins)
 
 
-def _readings(code: str, test: Contains | Says) -> list[str] | None:
-    if not test.quick:
-        return None
-    return infix.readings(code, test.text if isinstance(test, Contains) else max(test.words, key=len))
+def _reading(code: str, test: Contains | Says) -> Filter | None:
+    """The condition on postings that holds of all that a test may find; None where nothing is indexed for it."""
+    match test:
+        case Contains(part, quick):
+            return infix.holding(code, part) if quick else None
+        case Says(words, begins, "texts"):
+            return fulltext.somewhere(fulltext.Words(words, begins))
+        case Says(words, begins, "words"):
+            at = fulltext.longest(words, begins)
+            return infix.saying(code, words[at], begins and at == len(words) - 1)
+        case Says(words, _, "parts"):
+            return infix.holding(code, max(words, key=len))
+    return None
 
 
 @lru_cache(maxsize=256)
