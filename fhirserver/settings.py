@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     search_timeout_s: float = Field(
         20, gt=0, description="Seconds a search may take in the database before it is ended."
     )
+    max_scanned: int = Field(
+        20000,
+        ge=0,
+        description="Resources of a type up to which a search looks through all of them where no index answers it, as "
+        "for ':contains' on what contains_index does not list; of more it is refused with 422.",
+    )
     explain: Literal["local", "all", "none"] = Field(
         "local",
         description="Who may have a search explained by `_explain=true` or `Prefer: explain`: clients on the server's "
@@ -124,8 +130,9 @@ class Settings(BaseSettings):
     )
     contains_index: list[str] = Field(
         default_factory=lambda: list(NAMED),
-        description="Types whose strings are indexed by three letters, so that ':contains' costs what it finds, as a "
-        "JSON list; '*' is every type (run `fhirserver reindex` once after changing it).",
+        description="Types, or single parameters as Patient.address, whose strings are indexed by three letters and by "
+        "words, so that ':contains' and ':text' cost what they find, as a JSON list; '*' is every type (run "
+        "`fhirserver reindex` once after changing it).",
     )
     cors_origins: list[str] = Field(
         default_factory=lambda: ["*"], description="Origins whose browser apps may call, as a JSON list."

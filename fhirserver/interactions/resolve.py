@@ -22,6 +22,7 @@ from fhirserver.search.kinds.terms import Filter
 from fhirserver.search.mongo import equalities, to_mongo
 from fhirserver.search.parameters import parameters
 from fhirserver.search.richer import prepared
+from fhirserver.search.unindexed import refusal, unindexed
 from fhirserver.search.within import any_of, plain
 
 MANY = 1_000
@@ -64,12 +65,22 @@ class Room:
 
 async def resolved(server: Server, reader: Reader, node: Node) -> Node:
     """The tree without leaves that need a search of their own."""
-    node = prepared(node, richness(server.settings), server.release)
+    node = await _ready(server, reader, node)
     found: dict[Leaf, Node] = {}
     room = Room(server.settings.max_chained)
     for leaf in leaves(node):
         found[leaf] = await _resolve(server, reader, leaf, room)
     return substitute(node, found) if found else node
+
+
+async def _ready(server: Server, reader: Reader, node: Node) -> Node:
+    """The tree as what is indexed can answer it; TooCostly where nothing but looking through a large type can."""
+    node = prepared(node, richness(server.settings), server.release)
+    criterion = unindexed(node)
+    most = server.settings.max_scanned
+    if criterion is None or await reader.size(criterion.type) <= most:
+        return node
+    raise TooCostly(refusal(criterion, most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,7 @@ async def parted(
 
     `chosen` are the numbers of the chains to probe, whatever they lead to by now; None is for those that lead to many.
     """
-    node = prepared(node, richness(server.settings), server.release)
+    node = await _ready(server, reader, node)
     criteria = node.nodes if isinstance(node, And) else (node,)
     room, found = Room(server.settings.max_chained), dict[Leaf, Node]()
     probes: list[Probe] = []

@@ -21,7 +21,8 @@ from fhirserver.search.mongo import LIVE, NOTHING, to_mongo
 from fhirserver.search.parameters import parameters
 from fhirserver.search.paths import Key
 from fhirserver.search.results import SCORE
-from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Points, Scan, Segment
+from fhirserver.search.scans import Leap, Points, Scan
+from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Segment
 from fhirserver.search.windows import wanted, windows
 
 MOST_SPANS = 12
@@ -106,6 +107,8 @@ def _unsorted(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple
     spans = _best_spans(search, conjuncts)
     if spans is not None:
         scans = _scans(found, spans)
+        if (leap := _leap(search.release, conjuncts, spans, found)) is not None:
+            return (leap, *scans)
         on_terms = [each for each in _parts(scans[0].filter) if _is_of_terms(each)] if scans else []
         if len(scans) > 1 and spans[0].field == "t" and len(on_terms) == 1:
             alike = all(each.keys() == {"t"} for each in on_terms[0].get("$or", on_terms))
@@ -216,6 +219,21 @@ def _start(span: Span) -> tuple[Any, ...]:
 
 def _touch(last: Span, span: Span) -> bool:
     return last.high is None or span.low is None or bool(span.low < last.high) or (span.low == last.high and last.upto)
+
+
+def _leap(release: Release, conjuncts: Sequence[Node], spans: Sequence[Span], found: Filter) -> Leap | None:
+    """The way from term to term through a span for a condition that only some of its terms fulfil."""
+    for each in conjuncts:
+        if not isinstance(each, Param) or isinstance(each.test, composite.Composite):
+            continue
+        codes = parameters(release, each.type)[each.code].union or (each.code,)
+        pattern = simple.pattern(codes[0], each.test) if len(codes) == 1 else None
+        if pattern is not None and _spans(release, each) == tuple(spans):
+            own = simple.to_mongo(codes[0], each.test)
+            rest = [part for part in _parts(_selecting(found)) if part != own]
+            if not any(map(_is_of_terms, rest)):
+                return Leap(_selecting({"$and": rest}), spans[0], pattern)
+    return None
 
 
 def _negated(search: Search, conjuncts: Sequence[Node], found: Filter) -> tuple[Segment, ...] | None:

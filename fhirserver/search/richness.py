@@ -36,6 +36,10 @@ class Richness:
         whole = self._whole(type_)
         return [code for code in codes if whole or f"{type_}.{code}" in self.contains]
 
+    def parts_some(self, type_: str) -> bool:
+        """Whether the parts of any strings of a type are indexed."""
+        return self._whole(type_) or any(each.startswith(f"{type_}.") for each in self.contains)
+
     def _whole(self, type_: str) -> bool:
         return type_ in self.contains or EVERY in self.contains
 

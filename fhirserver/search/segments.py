@@ -6,41 +6,14 @@ written in between. https://hl7.org/fhir/R5/http.html#paging, https://www.mongod
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 from fhirserver.search import order
-from fhirserver.search.kinds.terms import Filter, Span
-
-Keys = tuple[tuple[str, int], ...]
-Bound = tuple[tuple[str, Any], ...]
-Position = tuple[Any, ...]
-
-POSTINGS: Final = "postings"
-RANGES: Final = "ranges"
-
-_LAST: Final = "\U0010ffff"
-"""Behind every id."""
-
-_KEY: Final = "key"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One query: a filter in an order, or the part of an index from `low` to before `high` in the index's own order.
-
-    `fields` are what a row has beside its id and version: stored ones by 1, computed ones by what computes them.
-    """
-
-    filter: Filter
-    sort: Keys = ()
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    index: str | None = None
-    low: Bound = ()
-    high: Bound = ()
-    computed: bool = False
+from fhirserver.search.asks import Ask, Keys, Position, and_
+from fhirserver.search.kinds.terms import Filter
+from fhirserver.search.scans import Leap, Points, Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +40,10 @@ class Placed:
         if branches == [{}]:
             found = self.filter
         elif len(branches) == 1:
-            found = _and(self.filter, branches[0])
+            found = and_(self.filter, branches[0])
         else:
             # Whole alternatives: only so are all of an index's bounds tight in each.
-            found = {"$or": [_and(self.filter, branch) for branch in branches]} if branches else {"_id": {"$in": []}}
+            found = {"$or": [and_(self.filter, branch) for branch in branches]} if branches else {"_id": {"$in": []}}
         return (Ask(found, sort, {"w": 1, "o": 1}),)
 
     def _branches(self, after: Position | None) -> list[Filter]:
@@ -120,11 +93,11 @@ class Ordered:
             bounds = {**bounds, _beyond(self.direction): after[0]}
         fields, by = {lowest: 1, highest: 1}, self.direction
         if self.direction > 0:
-            return (Ask(_and({lowest: bounds}, self.filter), ((lowest, by),), fields),)
-        several = Ask(_and({highest: bounds}, self.filter), ((highest, by),), fields)
+            return (Ask(and_({lowest: bounds}, self.filter), ((lowest, by),), fields),)
+        several = Ask(and_({highest: bounds}, self.filter), ((highest, by),), fields)
         if self.whole:
             return (several,)
-        return Ask(_and({lowest: bounds, highest: None}, self.filter), ((lowest, by),), fields), several
+        return Ask(and_({lowest: bounds, highest: None}, self.filter), ((lowest, by),), fields), several
 
     def position(self, row: Mapping[str, Any]) -> Position:
         """Where a row lies."""
@@ -145,89 +118,12 @@ class Keyed:
         if after is None:
             return (Ask(self.filter, self.keys, fields),)
         branches = behind(self.keys, after)
-        whole = [_and(self.filter, branch) for branch in branches]
+        whole = [and_(self.filter, branch) for branch in branches]
         return (Ask(whole[0] if len(whole) == 1 else {"$or": whole}, self.keys, fields),)
 
     def position(self, row: Mapping[str, Any]) -> Position:
         """Where a row lies."""
         return tuple(row[name] for name, _ in self.keys)
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """In the order of an index with several entries a resource, each where its first entry in the span is.
-
-    What has an entry in one of the `earlier` spans was found there. With `several`, this is the first of several scans
-    of postings, whose `filter` names all of their spans; `alike` if what it asks beside them is the same for each.
-    """
-
-    filter: Filter
-    span: Span
-    earlier: tuple[Span, ...] = ()
-    several: bool = False
-    alike: bool = False
-
-    def together(self) -> Ask:
-        """The query that finds what all scans find, in no order."""
-        return Ask(self.filter, fields={_KEY: {"$meta": "indexKey"}}, index=POSTINGS)
-
-    def holds(self, position: Position) -> bool:
-        """Whether a position among postings lies in the span."""
-        term, span = position[0], self.span
-        return bool(span.low <= term and (term <= span.high if span.upto else term < span.high))
-
-    def asks(self, after: Position | None) -> tuple[Ask, ...]:
-        """The query behind a position: the key of the index."""
-        span = self.span
-        seen = [_without(each) for each in self.earlier]
-        names = ("t", "w", "o") if span.field == "t" else ("x.k", "x.lo", "_id")
-        low, high = _bounds(span)
-        if after is not None:
-            low = (*after[:-1], after[-1] + "\0")
-            seen += _seen(span, after)
-        ask = Ask(
-            _and(self.filter, *seen),
-            fields={_KEY: {"$meta": "indexKey"}},
-            index=POSTINGS if span.field == "t" else RANGES,
-            low=tuple(zip(names, low, strict=True)),
-            high=tuple(zip(names, high, strict=True)),
-        )
-        return (ask,)
-
-    def position(self, row: Mapping[str, Any]) -> Position:
-        """Where a row lies."""
-        return tuple(row[_KEY].values())
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """In the order of many terms: each resource at the first of them that it has; `terms` ascend, `filter` is the rest.
-
-    So many that merging their resources into one order would cost more than the page. The filter is not of terms, which
-    the database might follow instead.
-    """
-
-    filter: Filter
-    terms: tuple[str, ...]
-
-    def asks(self, after: Position | None) -> tuple[Ask, ...]:
-        """The queries behind a position: what is left of its own term, and the terms behind it."""
-        key = {_KEY: {"$meta": "indexKey"}}
-        if after is None:
-            return (Ask(_and({"t": {"$in": list(self.terms)}}, self.filter), fields=key, index=POSTINGS),)
-        at = bisect_left(self.terms, after[0])
-        passed: Filter = _having_none(self.terms[:at])
-        ahead = self.terms[bisect_right(self.terms, after[0]) :]
-        found = Scan(_and(passed, self.filter), Span("t", "", after[0], after[0], upto=True)).asks(after)
-        if not ahead:
-            return found
-        passed = _having_none((*self.terms[:at], after[0]))
-        rest = _and({"t": {"$in": list(ahead)}}, passed, self.filter)
-        return (*found, Ask(rest, fields=key, index=POSTINGS))
-
-    def position(self, row: Mapping[str, Any]) -> Position:
-        """Where a row lies."""
-        return tuple(row[_KEY].values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +148,7 @@ class Gathered:
         return (*(row.get(f"k{n}") for n in range(len(self.sort))), row["_id"])
 
 
-Segment = Placed | Ordered | Keyed | Scan | Points | Gathered
+Segment = Placed | Ordered | Keyed | Scan | Points | Leap | Gathered
 
 
 def _value(codes: tuple[str, ...], down: bool) -> Any:
@@ -301,52 +197,3 @@ def _tightened(bounds: Filter, operator: str, value: str) -> Filter:
 
 def _but(bounds: Filter, name: str) -> Filter:
     return {each: value for each, value in bounds.items() if each != name}
-
-
-def _and(*filters: Filter) -> Filter:
-    """All of them, without an $and inside an $and."""
-    parts = [part for each in filters for part in (each["$and"] if each.keys() == {"$and"} else (each,)) if part]
-    return parts[0] if len(parts) == 1 else {"$and": parts} if parts else {}
-
-
-def _bounds(span: Span) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """The first key of a span and the first behind it; null comes before every number, string and date."""
-    if span.field == "t":
-        return (span.low, None, ""), (f"{span.high}\0" if span.upto else span.high, None, "")
-    low = (span.k, span.low, _LAST if span.after else "")
-    high = (f"{span.k}\0", None, "") if span.high is None else (span.k, span.high, _LAST if span.upto else "")
-    return low, high
-
-
-def _seen(span: Span, after: Position) -> list[Filter]:
-    """What was not found before a position: neither by an earlier key, nor by the position's own in another place."""
-    if span.field == "t":
-        term, class_, key = after
-        passed: Filter = {"$or": [{"w": {"$lt": class_}}, {"w": class_, "o": {"$lte": key}}]}
-        same: Filter = {"t": term}
-        before = Span("t", "", span.low, term, span.after)
-    else:
-        k, low, id_ = after
-        passed = {"_id": {"$lte": id_}}
-        same = {"x": {"$elemMatch": {"k": k, "lo": low}}}
-        before = Span("x", k, span.low, low, span.after)
-    found: list[Filter] = [{"$nor": [{"$and": [same, passed]}]}]
-    return found if before.is_empty else [_without(before), *found]
-
-
-def _having_none(terms: tuple[str, ...]) -> Filter:
-    # No index follows the negation of an $elemMatch; by a $nin, also as $nor, it would read all that is between.
-    return {"t": {"$not": {"$elemMatch": {"$in": list(terms)}}}} if terms else {}
-
-
-def _without(span: Span) -> Filter:
-    """Resources that have no entry in a span."""
-    bounds: Filter = {}
-    if span.low is not None:
-        bounds["$gt" if span.after else "$gte"] = span.low
-    if span.high is not None:
-        bounds["$lte" if span.upto else "$lt"] = span.high
-    if span.field == "t":
-        return {"t": {"$not": {"$elemMatch": bounds}}}
-    element = {"k": span.k, "lo": bounds} if bounds else {"k": span.k}
-    return {"x": {"$not": {"$elemMatch": element}}}

@@ -21,6 +21,7 @@ from pymongo.errors import (
 from pymongo.monitoring import CommandListener
 
 from fhirserver.errors import StartupError
+from fhirserver.search.richness import Richness
 from fhirserver.settings import Settings
 from fhirserver.store import indexes
 from fhirserver.store.cache import Cache
@@ -78,7 +79,7 @@ async def _checked(settings: Settings, client: AsyncMongoClient[Document], uri: 
                 "run rs.initiate() once, or leave --mongodb-uri out to use the embedded one."
             )
         db = client.get_database(settings.database, codec_options=OPTIONS)
-        await indexes.prepare(db)
+        await indexes.prepare(db, Richness(frozenset(settings.full_text), frozenset(settings.contains_index)))
     except ConnectionFailure:
         raise StartupError(
             f"MongoDB at {where} cannot be reached: check that it runs and that the address is right."
@@ -97,7 +98,8 @@ async def _checked(settings: Settings, client: AsyncMongoClient[Document], uri: 
     except PyMongoError as error:
         raise StartupError(f"MongoDB at {where} cannot be used: {_plain(error)}.") from None
     cache = Cache(settings.cache_mb * 1024 * 1024)
-    ctx = Context(db, cache, Queues(), max(1, int(settings.search_timeout_s * 1000)), set())
+    timeout = max(1, int(settings.search_timeout_s * 1000))
+    ctx = Context(db, cache, Queues(), timeout, set(), max_scanned=settings.max_scanned)
 
     def listening(listener: CommandListener) -> AsyncDatabase[Document]:
         return _open(settings.mongodb_driver, uri, listener).get_database(settings.database, codec_options=OPTIONS)

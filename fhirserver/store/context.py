@@ -59,6 +59,7 @@ class Context:
     seen: dict[tuple[str, str], Stored | None] = field(default_factory=dict)
     superseded: list[Document] = field(default_factory=list)
     inserting: dict[str, Inserts] = field(default_factory=dict)
+    max_scanned: int = 20_000
 
     def within(self, session: Session, careful: bool) -> Context:
         """The same in a transaction that begins."""
@@ -72,11 +73,12 @@ class Context:
             {},
             careful,
             self.collections,
+            max_scanned=self.max_scanned,
         )
 
     def elsewhere(self, db: AsyncDatabase[Document], cache: Cache) -> Context:
         """The same over other connections, outside any transaction."""
-        return Context(db, cache, Queues(), self.search_timeout_ms, self.prepared)
+        return Context(db, cache, Queues(), self.search_timeout_ms, self.prepared, max_scanned=self.max_scanned)
 
     def of(self, type: str) -> AsyncCollection[Document]:
         """The collection of a resource type, or of its place."""

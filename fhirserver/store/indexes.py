@@ -8,21 +8,23 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from fhirserver.errors import StartupError
+from fhirserver.search.asks import POSTINGS, RANGES
 from fhirserver.search.indexing import REFERS, TRACED, entry, references
-from fhirserver.search.segments import POSTINGS, RANGES
+from fhirserver.search.richness import Richness
 from fhirserver.store import reindexing
 from fhirserver.store.codec import Document
 from fhirserver.store.context import Context
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 3
+LAYOUT = 4
 """The number of the layout that this code reads and writes."""
 
 CHANGES = "changes"
@@ -44,10 +46,10 @@ _OF_MEMBERS = [
 # A walk through the pages of a record may take a day.
 _OF_WALKS = [IndexModel([("at", ASCENDING)], name="life", expireAfterSeconds=24 * 3600)]
 
-Migration = Callable[[AsyncDatabase[Document]], Awaitable[None]]
+Migration = Callable[[AsyncDatabase[Document], Richness], Awaitable[None]]
 
 
-async def _from_first(db: AsyncDatabase[Document]) -> None:
+async def _from_first(db: AsyncDatabase[Document], _: Richness) -> None:
     """Layout 1 had a superseded version's type and id in its `_id` alone, and no postings of all references."""
     parts = {"$split": ["$_id", "/"]}
     named = {"ty": {"$arrayElemAt": [parts, 0]}, "id": {"$arrayElemAt": [parts, 1]}}
@@ -58,7 +60,7 @@ async def _from_first(db: AsyncDatabase[Document]) -> None:
             await db[type_].update_one({"_id": found["_id"]}, {"$addToSet": {"t": {"$each": traces}}})
 
 
-async def _from_second(db: AsyncDatabase[Document]) -> None:
+async def _from_second(db: AsyncDatabase[Document], richness: Richness) -> None:
     """Layout 2 kept postings by id, ranges as narrow or wide ones, and no indexes of sort keys: all terms anew."""
     for type_ in sorted(name for name in await db.list_collection_names() if name[:1].isupper()):
         log.info("Indexing %s anew: the layout of the database has changed.", type_)
@@ -66,10 +68,18 @@ async def _from_second(db: AsyncDatabase[Document]) -> None:
             with contextlib.suppress(OperationFailure):
                 await db[type_].drop_index(name)
         await db[type_].create_indexes(OF_A_TYPE)
-        await reindexing.renew(db, type_, entry)
+        await reindexing.renew(db, type_, partial(entry, richness=richness))
 
 
-MIGRATIONS: dict[int, Migration] = {1: _from_first, 2: _from_second}
+async def _from_third(db: AsyncDatabase[Document], richness: Richness) -> None:
+    """Layout 3 had neither names of Patients by their parts nor words and last letters of strings."""
+    for type_ in sorted(name for name in await db.list_collection_names() if name[:1].isupper()):
+        if richness.parts_some(type_):
+            log.info("Indexing parts of the strings of %s: the layout of the database has changed.", type_)
+            await reindexing.parted(db, type_, richness)
+
+
+MIGRATIONS: dict[int, Migration] = {1: _from_first, 2: _from_second, 3: _from_third}
 """From a layout to the next: migration N takes a database from N to N + 1."""
 
 
@@ -88,8 +98,11 @@ async def types(ctx: Context) -> list[str]:
         return sorted(name for name in await ctx.db.list_collection_names() if name[:1].isupper())
 
 
-async def prepare(db: AsyncDatabase[Document]) -> None:
-    """Checks the layout's number, migrating an older one; makes the collections that are not of a type."""
+async def prepare(db: AsyncDatabase[Document], richness: Richness) -> None:
+    """Checks the layout's number, migrating an older one; makes the collections that are not of a type.
+
+    `richness` is what the settings say: of which types words and parts are indexed.
+    """
     meta = db["meta"]
     found = await meta.find_one({"_id": "layout"})
     number = found.get("number") if found else None
@@ -107,7 +120,7 @@ async def prepare(db: AsyncDatabase[Document]) -> None:
                 f"The database '{db.name}' has layout {step}, which this version cannot migrate: "
                 "run `fhirserver reindex` of the version that wrote it, or load the data anew."
             )
-        await migration(db)
+        await migration(db, richness)
         await meta.update_one({"_id": "layout"}, {"$set": {"number": step + 1}})
     # Transactions cannot make what they write to on every version of MongoDB.
     await db["members"].create_indexes(_OF_MEMBERS)

@@ -154,6 +154,11 @@ class Operations:
         """How many match, counted up to `cap`; TooCostly when it takes too long."""
         return await searches.count(self._ctx, self._at(type), filter, cap=cap)
 
+    async def size(self, type: str) -> int:
+        """About how many resources of a type are stored, deleted ones too; known without counting."""
+        with self._ctx.translated():
+            return await searches.size(self._ctx, type)
+
     async def labels(self, type: str, limit: int) -> Resource:
         """A Meta of the profiles, tags and security labels in use on a type, at most `limit` of each."""
         return await labels.labels(self._ctx, self._at(type), limit)

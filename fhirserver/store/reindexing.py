@@ -10,6 +10,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import Release
+from fhirserver.search import infix
+from fhirserver.search.kinds.string import whole
+from fhirserver.search.richness import Richness
 from fhirserver.store.codec import Document, storable
 from fhirserver.store.documents import IndexEntry, terms
 
@@ -31,6 +34,24 @@ async def renew(db: AsyncDatabase[Document], type: str, index: Index) -> int:
     if updates:
         await collection.bulk_write(updates, ordered=False)
     return done
+
+
+async def parted(db: AsyncDatabase[Document], type: str, richness: Richness) -> None:
+    """Adds the postings of words and parts of strings, which the strings that a document holds tell alone."""
+    collection = db[type]
+    words = not richness.texts(type)
+    updates: list[UpdateOne] = []
+    async for found in collection.find({"gone": False}, {"f": 1}):
+        strings = found.get("f", {})
+        codes = richness.parted(type, [code for code in strings if whole(code) in strings])
+        postings = list(infix.postings(strings, codes, words=words))
+        if postings:
+            updates.append(UpdateOne({"_id": found["_id"]}, {"$addToSet": {"t": {"$each": postings}}}))
+        if len(updates) == _TOGETHER:
+            await collection.bulk_write(updates, ordered=False)
+            updates = []
+    if updates:
+        await collection.bulk_write(updates, ordered=False)
 
 
 def renewed(found: Mapping[str, Any], entry: IndexEntry) -> UpdateOne:

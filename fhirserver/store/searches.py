@@ -11,7 +11,10 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from fhirserver.search.segments import Ask, Keyed, Ordered, Placed, Scan, Segment, behind
+from fhirserver.errors import TooCostly
+from fhirserver.search.asks import Ask
+from fhirserver.search.scans import Leap, Scan
+from fhirserver.search.segments import Keyed, Ordered, Placed, Segment, behind
 from fhirserver.store.codec import Document
 from fhirserver.store.context import Context
 from fhirserver.store.documents import BODY, Page, Query, Version, stored_of
@@ -46,6 +49,8 @@ async def heads(
     """At most `limit` matches behind a position: the number of the segment, and a row with id, version and place."""
     if after is not None and not _is_position(segments, after):
         raise ValueError("the position is not one of this search")
+    if segments and isinstance(segments[0], Leap):
+        segments = await landed(ctx, type, segments[0], segments, after)
     begins = segments[0] if after is None and segments else None
     if isinstance(begins, Scan) and begins.several:
         # One query instead of one for each part of the index: all there is, or what comes first.
@@ -71,7 +76,7 @@ async def heads(
 def _in_order(segments: Sequence[Segment], rows: Sequence[Row]) -> list[tuple[int, Row]]:
     """The rows of scans that were asked for together, each with the number of its own.
 
-    None at all if a scan may have been passed over. MongoDB reads one alternative after the other, in an order of its own.
+    None at all if a scan may have been passed over: MongoDB reads the alternatives in an order of its own.
     """
     met: list[tuple[int, Row]] = []
     last: tuple[Any, ...] = ()
@@ -136,6 +141,40 @@ def stages(ask: Ask, limit: int) -> list[Document]:
         branches = behind(ask.sort, tuple(value for _, value in ask.low))
         found.append({"$match": {"$or": branches} if branches else {"_id": {"$in": []}}})
     return [*found, {"$sort": dict(ask.sort)}, {"$limit": limit}]
+
+
+FEW_LEAPS = 64
+"""Different terms that are sought before a scan of a small type is taken for the cheaper way."""
+
+MOST_LEAPS = 4_000
+"""Different terms that are sought for one page; each takes a third of a millisecond."""
+
+
+async def landed(
+    ctx: Context, type: str, leap: Leap, segments: Sequence[Segment], after: tuple[Any, ...] | None
+) -> Sequence[Segment]:
+    """The segments of a search that begins with a leap: its terms alone, or what follows it, where the type is small.
+
+    A position says which of the two the first page was. TooCostly when there are very many terms.
+    """
+    if after is not None and after[0] != 0:
+        return segments
+    terms: list[str] = []
+    while rows := await rows_of(ctx, type, leap.seek(terms[-1] if terms else None), 1):
+        terms.append(leap.position(rows[0])[0])
+        if len(terms) == FEW_LEAPS and after is None and await size(ctx, type) <= ctx.max_scanned:
+            return segments
+        if len(terms) >= MOST_LEAPS:
+            raise TooCostly(
+                f"{type} has more than {MOST_LEAPS} different values that would have to be looked through: narrow the "
+                "search down by a parameter with a whole value, or ask for how a value begins."
+            )
+    return (leap.points(terms),)
+
+
+async def size(ctx: Context, type: str) -> int:
+    """About how many resources of a type are stored, known without counting."""
+    return int(await ctx.of(type).estimated_document_count())
 
 
 async def bodies(ctx: Context, type: str, heads: list[dict[str, Any]]) -> list[Version]:

@@ -13,12 +13,13 @@ from pymongo.collection import Collection
 from fhirserver import fhirjson
 from fhirserver.interactions import cursor
 from fhirserver.resources.registry import Release
+from fhirserver.search.asks import Ask
 from fhirserver.search.ast import Node
 from fhirserver.search.indexing import IndexEntry, entry
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.plan import Search, Sort, plan
 from fhirserver.search.richness import PLAIN, Richness
-from fhirserver.search.segments import Ask, Segment
+from fhirserver.search.segments import Segment
 from fhirserver.store.codec import OPTIONS, storable
 from fhirserver.store.context import Context
 from fhirserver.store.documents import terms

@@ -364,6 +364,19 @@ async def test_layout_2_is_searched_after_its_migration(store: Store, settings: 
     await again.close()
 
 
+async def test_layout_3_is_searched_by_parts_after_its_migration(
+    store: Store, settings: Settings, mongodb_uri: str
+) -> None:
+    strings = {"name": ["van der berg", "eva"], "name:exact": ["van der Berg", "Eva"], "address": ["oslo"]}
+    await put(store, patient(), "1", Entry(["|live"], f=strings | {"address:exact": ["Oslo"]}))
+    db = store._ctx.db
+    await db["meta"].update_one({"_id": "layout"}, {"$set": {"number": 3}})
+    again = await connect(settings, mongodb_uri)
+    for term, found in (("|3|erg", 1), ("|3|va ", 1), ("name:word|der", 1), ("|3|osl", 0)):
+        assert await again.count("Patient", {"t": term}) == found, term
+    await again.close()
+
+
 # --- what a page costs --------------------------------------------------------------------------------------------
 
 

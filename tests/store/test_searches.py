@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from fhirserver.errors import TooCostly
 from fhirserver.search.kinds.terms import Span
-from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Points, Scan, Segment, Window
+from fhirserver.search.scans import Leap, Points, Scan
+from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Segment, Window
+from fhirserver.store import searches
 from fhirserver.store.documents import Page, Query
 from fhirserver.store.store import Store
 from tests.conftest import Opener
@@ -33,6 +36,7 @@ SEGMENTS: dict[str, tuple[Segment, ...]] = {
         Scan({}, Span("t", "", "n|5", "n|5", upto=True), (Span("t", "", "n|2", "n|3"),)),
     ),
     "many terms": (Points({"gone": False}, tuple(f"n|{number}" for number in range(2, 9))),),
+    "terms that a pattern finds": (Leap({"gone": False}, Span("t", "", "n|", "n}"), re.compile("[3-5]")),),
     "ranges": (Scan({}, Span("x", "r", 2, 7, after=True)),),
     "open ranges": (Scan({}, Span("x", "r", None, None)),),
 }
@@ -151,3 +155,24 @@ async def test_a_position_of_another_search_is_refused(store: Store, position: t
     await _fill(store)
     with pytest.raises(ValueError, match=r"position|argument"):
         await store.page("Patient", SEGMENTS["instants descending"], 5, position)
+
+
+async def test_terms_are_sought_one_by_one_where_they_are_few_or_a_scan_would_be_long(
+    store: Store, open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        await put(store, patient(n=number), f"p{number}", Entry(["|live", f"u|{number % 6}"], o=f"{number:02}"))
+    leap = Leap({}, Span("t", "", "u|", "u}"), re.compile("[24]"))
+    scan = Scan({"t": {"$in": ["u|2", "u|4"]}}, Span("t", "", "u|", "u}"))
+    monkeypatch.setattr(searches, "FEW_LEAPS", 3)
+    scanned = await store.page("Patient", (leap, scan), 1)
+    assert (await _all(store, (leap, scan), 1)) == ["p2", "p8", "p4", "p10"]
+    assert (scanned.last or ())[0] == 1
+    large = await open_store(max_scanned=5)
+    sought = await large.page("Patient", (leap, scan), 1)
+    assert (await _all(large, (leap, scan), 1)) == ["p2", "p8", "p4", "p10"]
+    assert (sought.last or (1,))[0] == 0
+    monkeypatch.setattr(searches, "MOST_LEAPS", 5)
+    with pytest.raises(TooCostly, match="more than 5 different values"):
+        await large.page("Patient", (leap, scan), 1)
+    assert await store.size("Patient") == 12

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from pymongo import MongoClient
 
 from fhirserver.settings import Settings
 from fhirserver.store.embedded import Mongod
@@ -136,3 +138,79 @@ async def test_a_patient_in_many_groups_is_said_to_be(bounded: httpx.AsyncClient
     assert (await bounded.get("/r5/Patient/fits-alone/$everything")).status_code == 200
     much = await bounded.get("/r5/Patient/much-alone/$everything")
     assert (much.status_code, much.json()["issue"][0]["code"]) == (422, "too-costly")
+
+
+NAMES = ("Anna van der Berg", "Bo Bergman", "Cy Strand")
+
+
+def person(number: int, name: str) -> Json:
+    *given, family = name.split(" ", 1)
+    return {
+        "resourceType": "Patient",
+        "id": f"n{number}",
+        "name": [{"family": family, "given": given}],
+        "address": [{"line": [f"{family} street {number}"], "city": "Oslo"}],
+        "gender": "female",
+    }
+
+
+@pytest.fixture(scope="module")
+async def crowded(mongod: Mongod) -> AsyncIterator[httpx.AsyncClient]:
+    """A server with more Patients than it looks through one by one."""
+    name = f"test_{uuid.uuid4().hex}"
+    settings = Settings(mongodb_uri=mongod.uri, database=name, max_scanned=len(NAMES) - 1)
+    async with calling(settings, mongod.uri) as client:
+        for number, each in enumerate(NAMES):
+            made = person(number, each)
+            assert (await client.put(f"/r5/Patient/{made['id']}", json=made)).status_code == 201
+        yield client
+    with MongoClient[Json](mongod.uri) as mongo:
+        mongo.drop_database(name)
+
+
+@pytest.mark.parametrize(
+    ("search", "ids"),
+    [
+        ("name:contains=erg", ["n0", "n1"]),
+        ("name:contains=an", ["n0", "n1", "n2"]),
+        ("phonetic:contains=nn", ["n0"]),
+        ("family:contains=d", None),
+        ("family:contains=er%20be", ["n0"]),
+        ("family:text=berg", ["n0"]),
+        ("name:text=der", ["n0"]),
+        ("given:text=an*", ["n0"]),
+        ("address:contains=stre", None),
+        ("address:text=street", None),
+        ("address:text=street&_sort=family", None),
+        ("address:contains=stre&gender:not=male", None),
+        ("address:contains=stre&gender=female", ["n0", "n1", "n2"]),
+        ("address:contains=stre&name=strand", ["n2"]),
+        ("address:contains=stre,xyz", None),
+        ("_filter=address co strand", None),
+        ("_filter=address ew 2", None),
+        ("_filter=address ew 2 and family eq strand", ["n2"]),
+        ("address:contains=stre&_summary=count", None),
+        ("_source:contains=x", []),
+    ],
+)
+async def test_what_no_index_answers_is_refused_in_a_large_store(
+    crowded: httpx.AsyncClient, search: str, ids: list[str] | None
+) -> None:
+    answer = await crowded.get(f"/r5/Patient?{search}")
+    if ids is not None:
+        assert answer.status_code == 200, answer.text
+        assert sorted(entry["resource"]["id"] for entry in answer.json().get("entry", [])) == ids
+        return
+    (issue,) = answer.json()["issue"]
+    assert (answer.status_code, issue["code"]) == (422, "too-costly")
+    assert "more than 2 of Patient to look through" in issue["diagnostics"]
+
+
+async def test_a_refusal_says_what_would_help(crowded: httpx.AsyncClient) -> None:
+    for search, remedy in (
+        ("address:contains=stre", "have 'Patient.address' added to the setting contains_index"),
+        ("name:contains=e", "ask for two letters and more"),
+        ("_filter=address ew 2", "narrow the search down by another parameter"),
+    ):
+        (issue,) = (await crowded.get(f"/r5/Patient?{search}")).json()["issue"]
+        assert remedy in issue["diagnostics"]

@@ -47,6 +47,13 @@ def to_mongo(code: str, test: Test) -> Filter:
     return {"$and": [{"t": {"$in": fulltext.readings(max(whole, key=len))}}, found]}
 
 
+def sought(code: str, test: Shown) -> re.Pattern[str] | None:
+    """What finds the postings of a test; None where words of texts narrow them down."""
+    if test.quick and (len(test.words) > 1 or not test.begins):
+        return None
+    return re.compile(_posting(f"{code}:text", test.words, test.begins))
+
+
 @lru_cache(maxsize=256)
 def _posting(head: str, words: tuple[str, ...], begins: bool) -> str:
     """A pattern of literal words between the signs that may stand around them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, get_args
@@ -80,6 +81,16 @@ def spans(code: str, test: Test) -> tuple[Span, ...] | None:
         case string.Starts() | string.Contains() | string.Says() | string.Exact():
             return string.spans(code, test)
     return terms.spans(to_mongo(code, test))
+
+
+def pattern(code: str, test: Test) -> re.Pattern[str] | None:
+    """What finds the postings of a test that are neither its own nor begin like it; None for any other test."""
+    match test:
+        case uri.Contains():
+            return uri.sought(code, test)
+        case displays.Shown():
+            return displays.sought(code, test)
+    return None
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:

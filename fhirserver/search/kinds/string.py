@@ -202,7 +202,7 @@ def spans(code: str, test: Test) -> tuple[terms.Span, ...] | None:
         case Starts(start, parts):
             return terms.spans(_beginning(code, start, parts))
         case Contains() | Says():
-            read = _reading(code, test)
+            read = reading(code, test)
             return terms.spans(read) if read else None
         case Exact(written):
             return terms.spans(terms.term(code, text.normalise(written)[: text.TERM]))
@@ -215,7 +215,7 @@ def _beginning(code: str, start: str, parts: bool) -> Filter:
 
 def _held(code: str, test: Contains | Says) -> Filter:
     found = {f"f.{code}": {"$regex": _pattern(test)}}
-    read = _reading(code, test)
+    read = reading(code, test)
     return {"$and": [read, found]} if read else found
 
 
@@ -223,7 +223,7 @@ def _pattern(test: Contains | Says) -> str:
     return re.escape(test.text) if isinstance(test, Contains) else pattern(test.words, test.begins)
 
 
-def _reading(code: str, test: Contains | Says) -> Filter | None:
+def reading(code: str, test: Contains | Says) -> Filter | None:
     """The condition on postings that holds of all that a test may find; None where nothing is indexed for it."""
     match test:
         case Contains(part, quick):

@@ -96,10 +96,19 @@ def to_mongo(code: str, test: Test) -> Filter:
             return {"t": {"$in": [bounded(f"{code}|{uri}") for uri in uris]}}
         case Below(uri):
             return {"$or": [terms.term(code, uri), terms.beginning(code, uri + "/")]}
-        case Contains(part):
-            ahead = f"^[\\s\\S]{{{len(code) + 1},{len(code) + 1 + SEEN - len(part)}}}"
-            held = {"$regex": ahead + re.escape(part), "$options": "i"}
+        case Contains():
+            held = {"$regex": _posting(code, test), "$options": "i"}
             return {"t": {"$elemMatch": {**terms.present(code)["t"]["$elemMatch"], **held}}}
+
+
+def sought(code: str, test: Contains) -> re.Pattern[str]:
+    """What finds the postings of a test."""
+    return re.compile(_posting(code, test), re.IGNORECASE | re.ASCII)
+
+
+def _posting(code: str, test: Contains) -> str:
+    ahead = len(code) + 1
+    return f"^[\\s\\S]{{{ahead},{ahead + SEEN - len(test.part)}}}" + re.escape(test.part)
 
 
 def matches(test: Test, type_: str, value: Any) -> bool:
