@@ -17,7 +17,8 @@ from bench import search_data
 from bench.elements import Resource
 from fhirserver.interactions.indexed import richness
 from fhirserver.search.kinds import composite, date, quantity, reference, string, token
-from fhirserver.search.parameters import Parameter, parameters
+from fhirserver.search.named import named
+from fhirserver.search.parameters import Parameter
 from fhirserver.settings import Settings
 
 SAMPLE = 3000
@@ -57,7 +58,7 @@ def queries(seed: int, type_: str, count: int) -> list[Query]:
     """All searches of a type by one parameter, each once."""
     sample = Sample(seed, type_, count)
     found: dict[tuple[str, str], Query] = {}
-    for code, parameter in parameters("R5", type_).items():
+    for code, parameter in named("R5", type_).items():
         for name, value in _of(sample, parameter):
             query = f"{name}={quote(value, safe=':/,.-_~*$|')}"
             found.setdefault((code, query), Query(type_, code, parameter.kind, query))
@@ -68,7 +69,7 @@ def sorts(seed: int, type_: str, count: int) -> list[Query]:
     """_sort by each parameter that has values, both ways."""
     sample = Sample(seed, type_, count)
     found = []
-    for code, parameter in parameters("R5", type_).items():
+    for code, parameter in named("R5", type_).items():
         sortable = parameter.kind not in ("composite", "special") and not parameter.union and code not in _UNSORTED
         if sortable and (code in ("_id", "_lastUpdated") or sample.values(parameter)):
             found += [Query(type_, code, parameter.kind, f"_sort={sign}{code}") for sign in ("", "-")]

@@ -80,7 +80,8 @@ async def _ready(server: Server, reader: Reader, node: Node) -> Node:
     most = server.settings.max_scanned
     if criterion is None or await reader.size(criterion.type) <= most:
         return node
-    raise TooCostly(refusal(criterion, most))
+    called = parameters(server.release, criterion.type)[criterion.code].called
+    raise TooCostly(refusal(criterion, called, most))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,12 @@ def unindexed(node: Node) -> Param | None:
     return None
 
 
-def refusal(criterion: Param, most: int) -> str:
-    """What a client is told whose search would look through more than `most` resources, and what to do."""
-    said = f"No index answers this search by '{criterion.code}', and there are more than {most} of {criterion.type}"
+def refusal(criterion: Param, called: str, most: int) -> str:
+    """What a client is told whose search would look through more than `most` resources, and what to do.
+
+    `called` is the parameter's name.
+    """
+    said = f"No index answers this search by '{called}', and there are more than {most} of {criterion.type}"
     match criterion.test:
         case Contains(quick=True):
             return f"{said} to look through: ask for two letters and more, or for how it begins."

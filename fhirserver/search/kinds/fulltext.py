@@ -55,7 +55,8 @@ def readings(word: str) -> list[str]:
 
 def covers(parameter: Parameter) -> bool:
     """Whether the words of a parameter's strings are among those of the resource."""
-    return bool(parameter.branches) and all(_is_prose(branch) for branch in parameter.branches)
+    read = parameter.branches and parameter.definition.view is None  # not from what another release makes of it
+    return bool(read) and all(_is_prose(branch) for branch in parameter.branches)
 
 
 def _is_prose(branch: Branch) -> bool:
