@@ -7,22 +7,16 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
-from fhirserver.errors import FhirError
-from fhirserver.mappers.readers import read
 from fidelity import report
-from fidelity.formats import FORMATS
 from fidelity.measured import Measured
+from fidelity.measuring import measure_all
 
 GATE = ("ctgov-v2", "protocolSection.")
 """What the least share is asked of."""
-_AT_ONCE = 16
-"""Files that a process takes at a time."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,41 +54,6 @@ def files(folders: Iterable[Path]) -> Iterable[Path]:
             yield from sorted(one for one in folder.rglob("*") if one.is_file() and not one.name.startswith("."))
         else:
             yield folder
-
-
-def measure_all(paths: list[Path], jobs: int) -> tuple[dict[str, Measured], list[tuple[str, str]]]:
-    """What was measured, by format; and the files that were not, with the reason."""
-    found: dict[str, Measured] = {}
-    refused: list[tuple[str, str]] = []
-    with ProcessPoolExecutor(max_workers=max(1, jobs)) as pool, Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("measuring", total=len(paths))
-        batches = [paths[at : at + _AT_ONCE] for at in range(0, len(paths), _AT_ONCE)]
-        for batch, (measured, left) in zip(batches, pool.map(measure_some, batches), strict=True):
-            for one in measured:
-                found.setdefault(one.format, Measured(one.format)).add(one)
-            refused += left
-            bar.advance(task, len(batch))
-    return found, refused
-
-
-def measure_some(paths: Sequence[Path]) -> tuple[list[Measured], list[tuple[str, str]]]:
-    """The files one process measures at a time."""
-    found: dict[str, Measured] = {}
-    refused = []
-    for path in paths:
-        try:
-            data = path.read_bytes()
-            reading = read(data)
-            measure = FORMATS.get(reading.format)
-            if measure is None:
-                refused.append((str(path), f"the format {reading.format} is not measured"))
-                continue
-            one = measure(path.stem, data, reading)
-        except (FhirError, OSError) as error:
-            refused.append((str(path), str(error)))
-            continue
-        found.setdefault(one.format, Measured(one.format)).add(one)
-    return list(found.values()), refused
 
 
 def verdict(console: Console, found: dict[str, Measured], least: float) -> int:

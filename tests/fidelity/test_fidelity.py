@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from fidelity.__main__ import main, measure_all
+from fidelity.__main__ import main
 from fidelity.leaves import leaves, pattern
 from fidelity.measured import Measured
+from fidelity.measuring import measure_all
 
 
 def test_leaves_have_their_paths_and_null_is_none():
