@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from fhirserver import fhirjson
 from fhirserver.interactions.resolve import resolved
 from fhirserver.interactions.server import Reader, Server
-from fhirserver.resources.registry import resource_types
+from fhirserver.resources.registry import Release, resource_types
+from fhirserver.search.added import Additions, additions
 from fhirserver.search.escapes import literal
 from fhirserver.search.includes import Canonical, Local, by_url, references, referring
 from fhirserver.search.mongo import to_mongo
@@ -20,6 +22,9 @@ from fhirserver.search.results import EVERY, Include
 from fhirserver.store.documents import Query, Version
 
 Key = tuple[str, str]
+
+_SMALL = 8 * 1024
+"""Bytes up to which what a version refers to is remembered, and the version with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,9 @@ async def _forward(
 ) -> list[Version]:
     wanted: dict[Local | Canonical, None] = {}
     for version in page:
-        asked = [include.of(version.type) for include in includes if include.source in (version.type, EVERY)]
-        resource = fhirjson.loads(version.body) if asked else {}
-        for include in asked:
-            wanted.update(dict.fromkeys(references(server.release, include, resource, [server.base])))
+        asked = tuple(include.of(version.type) for include in includes if include.source in (version.type, EVERY))
+        if asked:
+            wanted.update(dict.fromkeys(_referred(server, asked, version)))
     plain = [(place.type, place.id) for place in wanted if isinstance(place, Local) and place.version is None]
     # A Group may have more members than anybody can be sent.
     found = list((await reader.read_many(plain[:most])).values())
@@ -74,6 +78,22 @@ async def _forward(
             if version_ and not version_.gone:
                 found.append(version_)
     return found
+
+
+def _referred(server: Server, includes: tuple[Include, ...], version: Version) -> Sequence[Local | Canonical]:
+    """What a version refers to by these includes."""
+    read = _read if len(version.body) <= _SMALL else _read.__wrapped__
+    return read(server.release, includes, server.base, additions(server.release, version.type), version.body)
+
+
+# A version never changes, and what is searched once is mostly searched again. Which parameters have been added at run
+# time is part of the question.
+@lru_cache(maxsize=4096)
+def _read(
+    release: Release, includes: tuple[Include, ...], base: str, _more: Additions | None, body: bytes
+) -> tuple[Local | Canonical, ...]:
+    resource = fhirjson.loads(body)
+    return tuple(place for include in includes for place in references(release, include, resource, [base]))
 
 
 async def canonical(server: Server, reader: Reader, place: Canonical) -> list[Version]:
