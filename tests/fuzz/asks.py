@@ -47,7 +47,7 @@ def complaints(ask: Ask, answer: httpx.Response) -> list[str]:
     kind = answer.headers.get("content-type", "").partition(";")[0]
     if answer.status_code >= 400:
         return found + _no_outcome(kind, answer.content)
-    elsewhere = not ask.path.startswith(("/r5", "/fhir")) or "Binary" in ask.path
+    elsewhere = not ask.path.startswith(("/r5", "/r4", "/fhir")) or "Binary" in ask.path
     if answer.content and kind not in FORMATS and not elsewhere and not _named(ask, kind):
         found.append(f"content type {kind!r}")
     return found

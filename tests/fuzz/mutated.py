@@ -113,7 +113,7 @@ class Mutator:
         """A resource in XML, whole or with a piece cut out, doubled or put in."""
         resource = self.rng.choice(self.resources)
         type_, id_ = resource["resourceType"], resource["id"]
-        text = to_xml("R5", fhirjson.loads(_text(resource))).decode()
+        text = to_xml("R4" if self.base == "/r4" else "R5", fhirjson.loads(_text(resource))).decode()
         tags = [match.start() for match in re.finditer("<", text)]
         first, last = sorted((self.rng.choice(tags), self.rng.choice(tags)))
         match self.rng.randrange(6):

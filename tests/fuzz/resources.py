@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from fhirserver.releases import converted
+from fhirserver.resources.registry import has_lens
 from tests.official import REFUSED
 from tests.packages import examples
 
@@ -28,6 +30,12 @@ def own() -> tuple[Json, ...]:
     resources = ({name: part for name, part in entry["resource"].items() if name != "text"} for entry in entries)
     found = {(one["resourceType"], one["id"]): one for one in resources if "id" in one}
     return tuple(found.values())
+
+
+@cache
+def older() -> tuple[Json, ...]:
+    """The same as R4 writes them, those of types that both releases share."""
+    return tuple(converted(one, "R5", "R4") for one in own() if has_lens(one["resourceType"]))
 
 
 @cache

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 
 import httpx
 
 from tests.fuzz.asks import Ask, complaints
 from tests.fuzz.generated import asks
 from tests.fuzz.mutated import Mutator
-from tests.fuzz.resources import own
+from tests.fuzz.resources import older, own
 from tests.fuzz.run import Report, send
 
 
@@ -31,6 +31,18 @@ async def test_damaged_resources_bundles_and_addresses_are_refused_in_order(clie
         await client.put(f"/r5/{one['resourceType']}/{one['id']}", json=one)
     report = await send(client, Mutator(own(), "/r5", 1).asks(500), at_once=1)
     assert report.sent > 400
+    _good(report)
+    assert {200, 201, 400, 404, 422} <= report.statuses.keys()
+
+
+async def test_the_same_is_sent_to_r4(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json?release=R4")).json()
+    for one in islice(older(), 30):
+        await client.put(f"/r4/{one['resourceType']}/{one['id']}", json=one)
+    patient = {"resourceType": "Patient", "id": "a"}
+    made = asks(document, "/r4", [patient], 1, 2)
+    report = await send(client, chain(islice(made, 40), Mutator(older(), "/r4", 2).asks(250)), at_once=1)
+    assert report.sent > 220
     _good(report)
     assert {200, 201, 400, 404, 422} <= report.statuses.keys()
 
