@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any
 
@@ -109,6 +110,27 @@ async def test_of_a_transaction_that_passes_the_target_nothing_is_written(store:
         await writes.apply(server, asked)
     await writes.apply(server, asked[:4])
     assert (await there(store, "ResearchStudy/many"))["recruitment"]["actualNumber"] == 4
+
+
+async def test_transactions_that_race_keep_to_the_target(store: Store, settings: Settings) -> None:
+    server = await _prepared(store, settings, 40, target=25)
+
+    async def ten(first: int) -> bool:
+        asked = [
+            Put("ResearchSubject", f"r{n}", subject(f"p{n}", study_id="many", assignedComparisonGroup="ab"[n % 2]))
+            for n in range(first, first + 10)
+        ]
+        try:
+            await writes.apply(server, asked)
+        except RuleConflict:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(ten(first) for first in range(0, 40, 10)))) == 2
+    number, groups = await _outcome(store, "many")
+    assert number == 20
+    assert [quantity for quantity, _, _ in groups] == [20, 10, 10]
+    assert [len(members) for _, members, _ in groups] == [20, 10, 10]
 
 
 async def test_a_transaction_of_many_makes_one_version_of_the_study_and_asks_little(
