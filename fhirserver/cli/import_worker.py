@@ -1,4 +1,4 @@
-"""A process that imports records which another one reads: `python -m fhirserver.cli.import_worker`.
+"""A process that imports records which another one reads.
 
 Frames go both ways, each a length of four bytes and JSON; one for a record is followed by its bytes. The first frame
 says which store it is. Several processes make use of several processors: mapping, checking and indexing take most.
@@ -104,8 +104,8 @@ async def workers(chosen: Settings, uri: str, number: int) -> AsyncIterator[Sequ
     for _ in range(number):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "fhirserver.cli.import_worker",
+            "-c",
+            "from fhirserver.cli.import_worker import main; main()",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=_LIMIT,
@@ -156,7 +156,3 @@ def main() -> None:
     except StartupError as error:
         common.err.print(f"fhirserver: {error}", markup=False)
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()
