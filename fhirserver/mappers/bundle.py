@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 from fhirserver import __version__
-from fhirserver.errors import Issue, NotSupported
+from fhirserver.errors import Issue
 from fhirserver.fhirjson import instant, now
 from fhirserver.mappers import group, more
 from fhirserver.mappers.activity_definition import activities
+from fhirserver.mappers.earlier import in_r4
 from fhirserver.mappers.evidence_variable import exposures, outcomes
 from fhirserver.mappers.identity import full_url, link
 from fhirserver.mappers.location import placed
@@ -27,6 +28,7 @@ from fhirserver.mappers.research_study import research_study
 from fhirserver.mappers.results.resources import Posted, posted
 from fhirserver.mappers.site_study import site_studies
 from fhirserver.mappers.trial import Reading, Trial
+from fhirserver.resources.registry import Release
 
 Resource = dict[str, Any]
 
@@ -35,10 +37,8 @@ _PLAIN = re.compile(r"[\w.:/~-]*", re.ASCII)
 SOFTWARE = f"fhirserver {__version__}"
 
 
-def transaction(reading: Reading, release: str = "R5", at: str | None = None) -> tuple[Resource, tuple[Issue, ...]]:
+def transaction(reading: Reading, release: Release = "R5", at: str | None = None) -> tuple[Resource, tuple[Issue, ...]]:
     """The Bundle, and what reading and mapping could not place. `at` is the instant of the import, now if none."""
-    if release != "R5":
-        raise NotSupported(f"Trial records are mapped to R5 only, not to {release}: ask for R5.")
     issues = list(reading.issues)
     trial = reading.trial
     names = naming(reading)
@@ -70,6 +70,9 @@ def transaction(reading: Reading, release: str = "R5", at: str | None = None) ->
         _create(source, f"_id={source['id']}"),
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    if release == "R4":
+        bundle, missing = in_r4(bundle)
+        issues += missing
     return bundle, tuple(_once(issues))
 
 

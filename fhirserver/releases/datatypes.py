@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fhirserver.releases.forms import moved
-from fhirserver.releases.parts import Change, Coded, Node, Reshaped, Rules, Walk
+from fhirserver.releases.parts import Change, Coded, Node, Reshaped, Rules, Swapped, Walk
 from fhirserver.releases.targets import named
 from fhirserver.releases.type_names import R4_TYPES, R5_TYPES
 from fhirserver.resources.registry import Release, codes, resource_types
@@ -31,6 +31,9 @@ def _known_in(release: Release) -> Change:
     return change
 
 
+_PARTS_OF_A_NUMBER = frozenset(
+    f"http://hl7.org/fhir/StructureDefinition/contactpoint-{part}" for part in ("area", "country", "extension", "local")
+)
 _MILLISECONDS = MappingProxyType({"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000})
 
 
@@ -91,6 +94,7 @@ RULES: Rules = MappingProxyType(
                 ("reference",), ("reference",), _known_in("R4"), _known_in("R5"), quiet={"reference": _everywhere}
             ),
         ),
+        "ContactPoint": (Swapped("value", _PARTS_OF_A_NUMBER),),
         "SampledData": (Reshaped(("interval", "intervalUnit"), ("period",), _period, _interval),),
         "Dosage": (
             Reshaped(

@@ -12,9 +12,11 @@ from typing import Any
 
 from fhirserver.releases.crossing import Converter, foreign_values
 from fhirserver.releases.differences import Differences
-from fhirserver.releases.parts import Node, Walk
+from fhirserver.releases.parts import Node, Swapped, Walk
 from fhirserver.releases.planning import Plan, plan
+from fhirserver.releases.rules import rules
 from fhirserver.releases.steps import DIFFERS, checked, differs, each, extensions, settled, unchanged, unlike, untagged
+from fhirserver.releases.swaps import swapping
 from fhirserver.resources.registry import Release, has_lens, is_primitive, resource_types, structure
 
 
@@ -118,7 +120,11 @@ def _compiled(source: Release, target: Release, made: Plan) -> Converter:
     demanded = frozenset({*made.filled, *(one.source[0] for one in made.exchanges if one.always and one.settled)})
     always = any(element.choice for element in made.filled.values())
     always = always or any(one.always and not one.settled for one in made.exchanges)
-    return found.convert if always else _stepping(steps, demanded, found.convert)
+    convert = found.convert if always else _stepping(steps, demanded, found.convert)
+    for part in rules((made.name if source == "R5" else made.other).name):
+        if isinstance(part, Swapped):
+            convert = swapping(part, convert)
+    return convert
 
 
 def _stepping(steps: Mapping[str, Converter], demanded: frozenset[str], differing: Converter) -> Converter:

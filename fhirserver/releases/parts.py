@@ -78,6 +78,14 @@ class Apart:
     name: str
 
 
-Part = Renamed | Coded | Reshaped | Apart
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """Extensions that R5 has at the element `name` and R4 at the object that holds it."""
+
+    name: str
+    urls: frozenset[str]
+
+
+Part = Renamed | Coded | Reshaped | Apart | Swapped
 Rules = Mapping[str, tuple[Part, ...]]
 """The differences of a type's structures, by R5 structure name ('ResearchStudy', 'ResearchStudy.comparisonGroup')."""

@@ -12,7 +12,7 @@ from fhirserver.releases.bridges import bridge
 from fhirserver.releases.coding import CODED_TYPES, coded
 from fhirserver.releases.exchanges import Exchange
 from fhirserver.releases.listing import listed, one_of
-from fhirserver.releases.parts import Apart, Coded, Part, Renamed, Reshaped
+from fhirserver.releases.parts import Apart, Coded, Part, Renamed, Reshaped, Swapped
 from fhirserver.releases.rules import rules
 from fhirserver.releases.targets import fits, limited, placed
 from fhirserver.resources.registry import Element, Release, Structure, codes, is_primitive, structure
@@ -150,7 +150,7 @@ def _declared(source: Release, target: Release, mine: Structure, theirs: Structu
             one, two = (part.r5, part.r4) if down else (part.r4, part.r5)
             maps = (part.down, part.up) if down else (part.up, part.down)
             return coded(source, target, mine.elements[one], theirs.elements[two], *maps)
-        case Apart():
+        case Apart() | Swapped():
             return None
 
 

@@ -3,7 +3,6 @@ from urllib.parse import unquote
 
 import pytest
 
-from fhirserver.errors import NotSupported
 from fhirserver.fhirjson import canonical, is_id
 from fhirserver.mappers import codes
 from fhirserver.mappers.bundle import transaction
@@ -308,8 +307,3 @@ def test_a_record_without_a_registry_number_is_known_by_its_hash(record):
     assert study["id"].startswith("record-")
     assert study["identifier"][0]["system"] == "urn:ietf:rfc:3986"
     assert {issue.code for issue in issues} == {"value", "required"}
-
-
-def test_only_r5_is_mapped_to(seed):
-    with pytest.raises(NotSupported, match="R4"):
-        transaction(seed, release="R4")
