@@ -86,10 +86,12 @@ def _arm(trial: Trial, names: Naming, position: int) -> Resource:
     action: Resource = {"id": f"arm-{link_id}", "linkId": link_id, "title": arm.label}
     if arm.description:
         action["description"] = arm.description
-    children = [_given(trial, names, one, f"arm-{link_id}-{number}") for number, one in enumerate(arm.interventions, 1)]
+    # Another arm's name may end in a number too ('S+' and 'S-' are 's' and 's-2'); no name has a dot.
+    below = f"arm-{link_id}." if any(one.startswith(f"{link_id}-") for one in names.arms) else f"arm-{link_id}-"
+    children = [_given(trial, names, one, f"{below}{number}") for number, one in enumerate(arm.interventions, 1)]
     first = [child["id"] for child in children]
     for number, course in enumerate(further_courses(arm.description or ""), 1):
-        children.append(_further(course, arm, names, first, f"arm-{link_id}-course-{number}"))
+        children.append(_further(course, arm, names, first, f"{below}course-{number}"))
     if children:
         action["action"] = children
     return action

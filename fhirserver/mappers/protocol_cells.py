@@ -26,7 +26,8 @@ def cells(plan: Resource, protocol: Protocol, names: Naming) -> None:
         if action is None:
             continue
         number[cell.arm] = number.get(cell.arm, 0) + 1
-        id_ = f"{action['id']}-epoch-{number[cell.arm]}"
+        # An arm's name has no dot, so no other arm's id is the same.
+        id_ = f"{action['id']}.epoch-{number[cell.arm]}"
         action.setdefault("action", []).append(_cell(cell, id_, titles.get(cell.epoch, "Epoch"), names))
 
 

@@ -49,6 +49,7 @@ _ATTRIBUTES = {
 }
 _DROPPED = {"script", "style", "head", "title", "meta", "link", "iframe", "object", "form", "input", "button"}
 _STATUSES = {"final": "final", "draft": "preliminary", "approved": "final", "obsolete": "deprecated"}
+_NARROW = re.compile(r"[^A-Za-z0-9.-]")
 _SAFE = re.compile(r"(?:https?:|mailto:|#|data:image/(?:png|jpeg|gif);)", re.IGNORECASE)
 _UNKNOWN = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
 _EMPTY = '<div xmlns="http://www.w3.org/1999/xhtml">'
@@ -104,7 +105,8 @@ def _section(one: Section) -> Resource | None:
     if heading != shown:
         found["code"] = {"text": heading}
     if one.html and (div := xhtml(one.html)):
-        name = {"id": one.item} if one.item and not any(letter.isspace() for letter in one.item) else {}
+        # Unlike that of another element, a narrative's id is one of the narrow kind.
+        name = {"id": _NARROW.sub("-", one.item)[:64]} if one.item else {}
         found["text"] = {**name, "status": "additional", "div": div}
     parts = [part for each in one.parts if (part := _section(each))]
     if parts:

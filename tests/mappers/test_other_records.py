@@ -178,7 +178,7 @@ def test_an_estimand_says_in_whom_of_what_and_on_which_outcome():
 
 def test_an_arm_does_in_each_epoch_what_its_cells_say():
     arm = plan("protocol")["action"][0]
-    epochs = [one for one in arm["action"] if "-epoch-" in one["id"]]
+    epochs = [one for one in arm["action"] if ".epoch-" in one["id"]]
     assert [one["title"] for one in epochs] == ["Screening", "Treatment"]
     assert epochs[1]["action"][0]["condition"][0]["kind"] == "stop"
 
@@ -244,3 +244,18 @@ def test_results_of_the_eu_register_are_reported():
     said = json.dumps(resources("euctr", "Evidence"))
     assert '"3.50"' in said or "3.50" in said
     assert "Arthropod sting" in said
+
+
+def test_two_arms_of_nearly_one_name_share_no_id():
+    record = (CASES / FILES["ctgov-xml"]).read_text().replace("No honey", "Honey!")
+    record = record.replace("<other_name>", "<arm_group_label>Honey!</arm_group_label><other_name>")
+    record = record.replace(
+        "<arm_group_label>Honey!</arm_group_label>\n  </intervention>",
+        "<arm_group_label>Honey!</arm_group_label><arm_group_label>Honey</arm_group_label>\n  </intervention>",
+    )
+    bundle, _ = transaction(read(record.encode()), at=AT)
+    plan = next(one["resource"] for one in bundle["entry"] if one["resource"]["resourceType"] == "PlanDefinition")
+    ids = [arm["id"] for arm in plan["action"]]
+    ids += [given["id"] for arm in plan["action"] for given in arm["action"]]
+    assert len(ids) == 6
+    assert len(set(ids)) == 6
