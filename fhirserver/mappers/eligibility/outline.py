@@ -62,6 +62,7 @@ class _State:
     lead_exclude: bool | None = None
     lead_used: bool = False
     base: Line | None = None
+    columns: frozenset[int] = frozenset()
     section: int = 0
 
 
@@ -107,6 +108,7 @@ class _Reader:
             last.lines.append(" " * line.indent + line.raw.strip())
         elif line.signs:
             if state.base is None or not nested:
+                state.columns = (state.columns if state.base else frozenset()) | {line.indent}
                 state.base = line
             self._item(line)
         else:
@@ -118,6 +120,9 @@ class _Reader:
     def _is_nested(self, line: Line, ahead: list[Line]) -> bool:
         base = self.state.base
         if base is None:
+            return False
+        if line.indent > base.indent and line.indent in self.state.columns:
+            # Items stood there before: one that stands out to the left does not take in those after it.
             return False
         if line.indent > base.indent:
             # '* 1. …' with '2. …' below its text goes on counting.
