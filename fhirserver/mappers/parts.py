@@ -151,7 +151,7 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """Who may take part; `criteria` is the whole text with its headings and bullets, `stated` is for records without."""
+    """Who may take part; `criteria` is the whole text with headings and bullets, `stated` is for records without."""
 
     criteria: Text | None = None
     stated: tuple[Stated, ...] = ()

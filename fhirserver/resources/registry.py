@@ -27,8 +27,8 @@ LENSES = frozenset(
         *("Observation", "Provenance", "AuditEvent", "Questionnaire", "QuestionnaireResponse", "Subscription"),
         *("CapabilityStatement", "OperationOutcome", "Bundle", "Parameters", "ValueSet", "CodeSystem"),
         # Those that have one shape in both releases.
-        *("Binary", "EnrollmentRequest", "EnrollmentResponse", "Flag", "Linkage", "RelatedPerson", "VisionPrescription"),
-        *("SubstanceNucleicAcid", "SubstanceProtein", "SubstanceSourceMaterial"),
+        *("Binary", "EnrollmentRequest", "EnrollmentResponse", "Flag", "Linkage", "RelatedPerson"),
+        *("SubstanceNucleicAcid", "SubstanceProtein", "SubstanceSourceMaterial", "VisionPrescription"),
     }
 )
 """The types that are stored in one form and served in every release."""
