@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from fhirserver.errors import Issue
+from fhirserver.errors import BadRequest, Issue
+from fhirserver.fhirjson import interval
 from fhirserver.mappers.parts import Event, Mesh, Moment
 from fhirserver.mappers.readers import ctgov_json
 from fhirserver.mappers.readers.ctgov_xml_protocol import protocol
@@ -45,7 +46,8 @@ def read(data: bytes | str) -> tuple[Trial, list[Issue]]:
         return _nearest(path, where, root.path)
 
     moved = [replace(one, expression=tuple(place(path) for path in one.expression)) for one in issues]
-    return _more(relocate(trial, place), root), moved + root.unread()
+    whole = _more(relocate(trial, place), root, moved)
+    return whole, moved + root.unread()
 
 
 def translated(root: Element) -> dict[str, Any]:
@@ -146,15 +148,25 @@ def _submissions(root: Element) -> list[Found]:
     return [Found(one, pending.path) for one in found]
 
 
-def _more(trial: Trial, root: Element) -> Trial:
+def _more(trial: Trial, root: Element, issues: list[Issue]) -> Trial:
     """What the classic record says and API v2 has no member for: a quality check's date, MeSH terms without numbers."""
-    checked = root.one("last_update_submitted_qc", date)
     events = trial.events
-    if checked:
-        events = (*events, Event("update-submission-qc", Moment(checked.value, True, checked.path)))
-    terms = (
+    if checked := _date(root.one("last_update_submitted_qc", date), issues):
+        events = (*events, Event("update-submission-qc", checked))
+    conditions, interventions = (
         tuple(Mesh(None, one.value, one.path) for one in root.child(f"{kind}_browse").all("mesh_term"))
         for kind in ("condition", "intervention")
     )
-    conditions, interventions = terms
     return replace(trial, events=events, condition_terms=conditions, intervention_terms=interventions)
+
+
+def _date(found: Found | None, issues: list[Issue]) -> Moment | None:
+    """A date; what is none is reported."""
+    if found is None:
+        return None
+    try:
+        interval(found.value)
+    except BadRequest:
+        issues.append(Issue("warning", "value", f"'{found.value}' is no date; it was left out.", (found.path,)))
+        return None
+    return Moment(found.value, True, found.path)
