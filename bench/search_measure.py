@@ -74,7 +74,7 @@ class Examiner:
             params = [*search.query_params(query), ("_count", str(PAGE))]
             bundle = fhirjson.loads(await search.searchset(self._server, type_, params, strict=True))
         except FhirError as refusal:
-            return Cost(refused=str(refusal))
+            return Cost(refused=f"{refusal.issues[0].code}: {refusal}")
         explained = [await self._server.store.explain(asked) for asked in list(self._trace.asked)]
         return Cost(
             sum(each.keys or 0 for each in explained),
