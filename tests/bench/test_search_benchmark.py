@@ -13,7 +13,7 @@ import pytest
 from bench import search_data, search_queries
 from bench.search_data import TYPES, Sizes
 from fhirserver.resources.validation import check
-from fhirserver.search.parameters import parameters
+from fhirserver.search.named import named
 from fhirserver.search.parse import parse
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ def test_a_large_store_begins_with_a_small_one() -> None:
 def test_every_parameter_with_values_is_searched_by(type_: str) -> None:
     found = search_queries.queries(7, type_, 800)
     assert {"_in", "_text"}.isdisjoint(query.parameter for query in found)
-    known = {code for code, it in parameters("R5", type_).items() if it.kind != "special"} - {"_in", "_text"}
+    known = {code for code, it in named("R5", type_).items() if it.kind != "special"} - {"_in", "_text"}
     assert known - {query.parameter for query in found} <= UNUSED[type_]
     dates = [query.query for query in found if query.kind == "date" and query.parameter == "date"]
     for prefix in search_queries.PREFIXES:
