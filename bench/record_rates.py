@@ -113,7 +113,8 @@ def _stored(given: argparse.Namespace, chosen: list[bytes], folder: Path, mongod
     for name, aim in (("stored, by the import command", STORED), ("skipped, for they are stored", None)):
         took = _import(path, mongod, more)
         ours, theirs = (1000 * max(0.0, took[at] - start[at]) / len(chosen) for at in (1, 2))
-        rate = len(chosen) / max(0.001, took[0] - start[0])
+        # What is gone in less than the start varies by cannot be told from it.
+        rate = len(chosen) / max(0.2 * start[0], took[0] - start[0])
         yield Rate(name, rate, f"{ours:.1f} and MongoDB {theirs:.1f}", aim)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"largest process: {peak:,.0f} MB")
