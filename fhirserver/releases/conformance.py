@@ -1,4 +1,4 @@
-"""CapabilityStatement, ValueSet, CodeSystem, Bundle, OperationOutcome: required codes that one release lacks.
+"""CapabilityStatement, ValueSet, CodeSystem, OperationOutcome: required codes that one release lacks.
 
 https://hl7.org/fhir/R5/diff.html
 """
@@ -44,8 +44,6 @@ RULES: Rules = MappingProxyType(
         "CapabilityStatement.rest": (Reshaped(("resource",), ("resource",), _older, _newer),),
         "ValueSet.compose.include.filter": (Coded("op", "op", _OPERATORS, _NONE),),
         "CodeSystem.filter": (Coded("operator", "operator", _OPERATORS, _NONE),),
-        # A notification has no request in its entries, which R4's history demands.
-        "Bundle": (Coded("type", "type", MappingProxyType({"subscription-notification": "collection"}), _NONE),),
         "OperationOutcome.issue": (
             Coded("severity", "severity", MappingProxyType({"success": "information"}), _NONE),
             Coded(
