@@ -49,6 +49,8 @@ _ATTRIBUTES = {
 }
 _DROPPED = {"script", "style", "head", "title", "meta", "link", "iframe", "object", "form", "input", "button"}
 _STATUSES = {"final": "final", "draft": "preliminary", "approved": "final", "obsolete": "deprecated"}
+_MARKUP = re.compile(r"<[^<>]*>")
+_DROPPED_WHOLE = re.compile(r"<(?:script|style|title)\b", re.IGNORECASE)
 _NARROW = re.compile(r"[^A-Za-z0-9.-]")
 _SAFE = re.compile(r"(?:https?:|mailto:|#|data:image/(?:png|jpeg|gif);)", re.IGNORECASE)
 _UNKNOWN = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
@@ -142,9 +144,15 @@ def xhtml(text: str) -> str | None:
     for element in list(root.iter("ul", "ol")):
         _listed(element)
     if not "".join(root.itertext()).strip() and root.find(".//img") is None:
-        return None
+        return _worded(text)
     inner = etree.tostring(root, encoding="unicode", method="xml")
     return _EMPTY + inner.partition(">")[2] if not inner.endswith("/>") else None
+
+
+def _worded(text: str) -> str | None:
+    """The words of a text that is too odd to be taken as HTML."""
+    words = _MARKUP.sub(" ", text).strip()
+    return f"{_EMPTY}<p>{escape(words, quote=False)}</p></div>" if words and not _DROPPED_WHOLE.search(text) else None
 
 
 def _listed(element: Any) -> None:

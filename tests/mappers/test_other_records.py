@@ -1,6 +1,7 @@
 """Records of classic XML, of other registries and of study definitions: one made-up trial in each format."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -259,3 +260,33 @@ def test_two_arms_of_nearly_one_name_share_no_id():
     ids += [given["id"] for arm in plan["action"] for given in arm["action"]]
     assert len(ids) == 6
     assert len(set(ids)) == 6
+
+
+@pytest.mark.parametrize("name", ["usdm", "ctis", "euctr", "isrctn"])
+@pytest.mark.parametrize(("start", "end"), [('{"a":', "}"), ("[", "]")])
+def test_what_is_nested_too_deep_is_refused(name, start, end):
+    record = (CASES / FILES[name]).read_text().rstrip().removesuffix("}")
+    deep = f'{record}, "deep": {start * 500}1{end * 500}}}'
+    with pytest.raises(Malformed, match="nested deeper"):
+        read(deep.encode())
+
+
+def test_xml_nested_too_deep_is_refused():
+    with pytest.raises(Malformed):
+        read(b"<clinical_study>" + b"<a>" * 5000 + b"</a>" * 5000 + b"</clinical_study>")
+
+
+@pytest.mark.parametrize("text", ["<!---->", "<!--", "<!DOCTYPE [", "<!DOCTYPE a []>", "<?", "<clinical_study ", " "])
+def test_no_text_takes_long_to_be_refused(text):
+    start = time.process_time()
+    with pytest.raises((BadRequest, Malformed)):
+        read((text * 20_000).encode())
+    assert time.process_time() - start < 2
+
+
+def test_a_definition_full_of_open_references_is_read_in_time():
+    record = json.loads((CASES / FILES["usdm"]).read_text())
+    record["study"]["versions"][0]["rationale"] = "<usdm:ref " * 20_000
+    start = time.process_time()
+    read(json.dumps(record).encode())
+    assert time.process_time() - start < 5

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from fhirserver.errors import BadRequest, Issue, Malformed
-from fhirserver.fhirjson import loads
+from fhirserver.fhirjson import check_depth, loads
 from fhirserver.mappers.readers import ctgov_json, ctgov_xml, ctis, euctr, isrctn, markup, registry_page, usdm
 from fhirserver.mappers.trial import Reading, Trial
 
@@ -61,6 +61,7 @@ def _json(data: bytes, text: str) -> Reading:
         return _reading(data, trial, issues, ctgov_json.FORMAT, "application/json")
     for reader in (usdm, ctis, isrctn, euctr):
         if reader.recognises(record):
+            check_depth(record)
             trial, issues = reader.read(record)
             return _reading(data, trial, issues, reader.FORMAT, "application/json")
     if isinstance(record, list) or (isinstance(record, dict) and "studies" in record):

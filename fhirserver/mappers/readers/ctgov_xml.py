@@ -24,8 +24,8 @@ from fhirserver.mappers.trial import Trial
 
 FORMAT = "ctgov-xml"
 _START = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>\s*)*"
-    r"<clinical_study(?:\s[^>]*[^/>])?\s*>",
+    # What is before the first element is never taken in two ways, or a made-up text could take for ever.
+    r"(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*+(?:\[.*?\]\s*+)?>)*+<clinical_study(?:\s[^>]*[^/>])?\s*>",
     re.DOTALL,
 )
 

@@ -12,8 +12,8 @@ from typing import Any
 from fhirserver.mappers.readers import markup
 from fhirserver.mappers.readers.plain import plain
 
-_REF = re.compile(r"<usdm:ref\b(?P<attributes>[^>]*?)/?>(?:\s*</usdm:ref>)?", re.IGNORECASE)
-_TAG = re.compile(r"<usdm:tag\b(?P<attributes>[^>]*?)/?>(?:\s*</usdm:tag>)?", re.IGNORECASE)
+_REF = re.compile(r"<usdm:ref\b(?P<attributes>[^<>]{0,1000}?)/?>(?:\s*</usdm:ref>)?", re.IGNORECASE)
+_TAG = re.compile(r"<usdm:tag\b(?P<attributes>[^<>]{0,1000}?)/?>(?:\s*</usdm:tag>)?", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"(\w+)\s*=\s*[\"']([^\"']*)[\"']")
 _ELEMENT = re.compile(r"</?[A-Za-z][^<>]*>")
 _DEEPEST = 4
