@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from fhirserver import __version__
 from fhirserver.cli import app
 from fhirserver.cli.import_report import MOST, Tally
+from fhirserver.resources.registry import has_lens
 from tests.cli.running import COMMAND, ENVIRONMENT, Running, client, run, serving
 
 RECORD = Path(__file__).parents[2] / "seed" / "trials" / "NCT02083731.json"
@@ -283,6 +284,34 @@ def test_load_takes_single_resources_ndjson_and_bundles(server: Beside, http: ht
         assert http.get(f"/Patient/{id_}").status_code == 200, id_
 
 
+def test_load_takes_resources_of_r4(server: Beside, http: httpx.Client, tmp_path: Path) -> None:
+    refers = {"reference": "Practitioner?identifier=urn:x|7"}
+    encounter = {
+        "resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"},
+        "participant": [{"individual": refers}],
+    }  # fmt: skip
+    who = {"resourceType": "Practitioner", "identifier": [{"system": "urn:x", "value": "7"}]}
+    for name, resource in (("a", encounter), ("b", who)):
+        entry = {"resource": resource, "request": {"method": "POST", "url": resource["resourceType"]}}
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(bundle))
+    study = {
+        "resourceType": "ResearchStudy",
+        "id": "older",
+        "status": "active",
+        "sponsor": {"reference": "Organization/x"},
+    }
+    ndjson(tmp_path / "c.ndjson", study)
+    done = command(server, "load", str(tmp_path), "--release", "R4")
+    assert (done.returncode, done.stdout.strip()) == (0, "3 resources loaded from 3 files, 0 failures."), done.stderr
+    assert http.get("/ResearchStudy/older").json()["associatedParty"][0]["party"] == {"reference": "Organization/x"}
+    older = str(http.base_url).replace("/r5", "/r4").rstrip("/")
+    assert http.get(f"{older}/Encounter?participant.identifier=7").json()["total"] == 1
+    done = command(server, "load", str(tmp_path), "--release", "R3")
+    assert done.returncode == 2
+    assert "There is no FHIR release 'R3' here: choose R5 or R4." in done.stderr
+
+
 def test_load_stores_profiles_before_what_claims_them(server: Beside, tmp_path: Path) -> None:
     element = {"id": "Patient", "path": "Patient", "definition": "x", "min": 0, "max": "*"}
     born = element | {"id": "Patient.birthDate", "path": "Patient.birthDate", "min": 1}
@@ -477,8 +506,15 @@ def test_explain_needs_a_search(server: Beside, http: httpx.Client, url: str, se
 def test_reindex_counts_every_current_resource(server: Beside, http: httpx.Client) -> None:
     weight = {"code": {"text": "weight"}, "status": "final", "valueQuantity": {"value": 6.30, "unit": "kg"}}
     http.put("/Observation/kept", json={"resourceType": "Observation", "id": "kept"} | weight).raise_for_status()
-    types = {entry["type"] for entry in http.get("/metadata").json()["rest"][0]["resource"]}
-    totals = {type_: http.get(f"/{type_}?_summary=count").json()["total"] for type_ in sorted(types)}
+    encounter = {"resourceType": "Encounter", "id": "older", "status": "finished", "class": {"code": "AMB"}}
+    older = str(http.base_url).replace("/r5", "/r4").rstrip("/")
+    http.put(f"{older}/Encounter/older", json=encounter).raise_for_status()
+    totals = {}
+    for base in (str(http.base_url).rstrip("/"), older):
+        types = {entry["type"] for entry in http.get(f"{base}/metadata").json()["rest"][0]["resource"]}
+        for type_ in sorted(types):
+            if base != older or not has_lens(type_):
+                totals[base, type_] = http.get(f"{base}/{type_}?_summary=count").json()["total"]
     done = command(server, "reindex")
     assert done.returncode == 0
     assert done.stdout.strip() == f"{sum(totals.values())} resources indexed anew."
