@@ -9,22 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fhirserver.releases.crossing import (
-    PREFIX,
-    Convert,
-    Converter,
-    element_named,
-    read,
-    restored,
-    tagged,
-    value_property,
-    valued,
-    written,
-)
+from fhirserver.releases.crossing import PREFIX, Convert, Converter, value_property, valued, written
 from fhirserver.releases.exchanges import Kept, exchanged, of
 from fhirserver.releases.fillers import NOTHING, filler
 from fhirserver.releases.parts import Node, Walk
 from fhirserver.releases.planning import Plan
+from fhirserver.releases.reading import element_named, read, restored, tagged
 from fhirserver.releases.values import Odd, items, properties, same
 from fhirserver.resources.registry import Element, Release, is_primitive
 
