@@ -14,7 +14,7 @@ from test_search_property import CALM, MISSING, agree, asked, some
 
 from fhirserver.errors import BadRequest
 from fhirserver.releases import converted
-from fhirserver.search.ast import Chain, Node, Not, Or, Param
+from fhirserver.search.ast import And, Chain, Node, Not, Or, Param
 from fhirserver.search.explain import tree
 from fhirserver.search.match import matches
 from fhirserver.search.parse import parse
@@ -181,7 +181,7 @@ def links(node: Node) -> list[tuple[str, str, str]]:
             return [(type_, code, target), *links(inner)]
         case Not(inner):
             return links(inner)
-        case Or(nodes):
+        case And(nodes) | Or(nodes):
             return [link for each in nodes for link in links(each)]
         case Param(type_, code, _):
             return [(type_, code, "")]

@@ -11,6 +11,8 @@ import pytest
 from shelf import Shelf, document
 
 from fhirserver import fhirjson
+from fhirserver.releases import converted
+from fhirserver.resources.registry import stored_release
 from fhirserver.search.match import matches
 from fhirserver.search.parse import parse
 
@@ -24,9 +26,11 @@ def filled(case: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["about"])
 def test_cases(case: dict[str, Any], shelves: Callable[[str], Shelf]) -> None:
-    release, type_, resources = case["release"], case["type"], filled(case)
+    release, type_ = case["release"], case["type"]
+    form = stored_release(release, type_)
+    resources = {id_: converted(resource, release, form) for id_, resource in filled(case).items()}
     shelf = shelves(f"case{CASES.index(case)}")
-    shelf.put(document(release, resource) for resource in resources.values())
+    shelf.put(document(form, resource) for resource in resources.values())
     deleted = {"_id": "gone", "v": 2, "gone": True, "t": [], "x": [], "s": {}, "f": {}}
     shelf.put([deleted])
     wrong = []
