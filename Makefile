@@ -1,14 +1,17 @@
 # make serve: the server with its samples.   make test: everything that must hold.
+# make examples: every official example of both releases goes in and comes back.
 # make values: every value of the official examples is searched for.
 # make bench-search: searches over a million resources.   make bench-records: trial records mapped and stored.
 # make fidelity: how much of every trial record comes back out of FHIR; make fidelity RECORDS=FOLDER for others.
 # make fuzz: 10,000 requests that no client would send.
 PYTHON ?= python3
+# Where an environment forbids it, every command would compile the whole program anew.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 RECORDS ?= ../shared/trials
 
-.PHONY: serve test lint unit values fidelity fuzz bench bench-search bench-records definitions docs clean
+.PHONY: serve test lint unit examples values fidelity fuzz bench bench-search bench-records definitions docs clean
 
 serve: $(VENV)/.serve
 	@exec $(BIN)/fhirserver serve --seed
@@ -23,6 +26,10 @@ lint: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n 2
+
+examples: $(VENV)/.dev
+	FHIRSERVER_TEST_EVERY_EXAMPLE=1 $(BIN)/pytest -n 2 tests/web/test_official_examples.py tests/web/test_r4_examples.py \
+		tests/resources/test_examples.py
 
 values: $(VENV)/.dev
 	FHIRSERVER_TEST_VALUES_EVERY=1 $(BIN)/pytest -n 2 tests/web/test_every_value.py

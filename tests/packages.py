@@ -82,16 +82,23 @@ def _move(partial: Path, target: Path) -> None:
         shutil.rmtree(partial)
 
 
-def examples(release: Release, step: int = 1) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(file name, resource) of the official examples, every `step`-th of each type so that all are among them."""
+def spread(package_: str, step: int) -> list[Path]:
+    """The example files of a package, every `step`-th of each type so that all types are among them."""
     seen: dict[str, int] = {}
-    for path in sorted(package(EXAMPLES[release]).rglob("*.json")):
+    found = []
+    for path in sorted(package(package_).rglob("*.json")):
         kind = path.name.split("-", 1)[0]
         if path.name.startswith((".", "package")):
             continue
         seen[kind] = seen.get(kind, 0) + 1
-        if (seen[kind] - 1) % step:
-            continue
+        if (seen[kind] - 1) % step == 0:
+            found.append(path)
+    return found
+
+
+def examples(release: Release, step: int = 1) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(file name, resource) of the official examples, every `step`-th of each type so that all are among them."""
+    for path in spread(EXAMPLES[release], step):
         resource = fhirjson.loads(path.read_bytes())
         if isinstance(resource, dict) and "resourceType" in resource:
             yield path.name, resource

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 import random
 from decimal import Decimal
 from typing import Any
@@ -19,19 +20,21 @@ from fhirserver.resources.validation import check, validate
 from tests.official import REFUSED
 from tests.packages import examples
 
+STEP = 1 if os.environ.get("FHIRSERVER_TEST_EVERY_EXAMPLE") else 3
+
 
 @pytest.mark.parametrize("release", ["R5", "R4"])
-def test_every_official_example_is_accepted_or_known_to_be_wrong(release: Release) -> None:
+def test_official_examples_are_accepted_or_known_to_be_wrong(release: Release) -> None:
     refused = {}
-    count = 0
-    for name, resource in examples(release):
-        count += 1
+    names = set()
+    for name, resource in examples(release, STEP):
+        names.add(name)
         issues = validate(release, resource)
         if issues:
             refused[name] = issues[0]
-    assert count > 2500
+    assert len(names) > 2500 / STEP
     assert {name: issue for name, issue in refused.items() if name not in REFUSED[release]} == {}
-    assert sorted(REFUSED[release]) == sorted(refused)
+    assert sorted(names & REFUSED[release].keys()) == sorted(refused)
 
 
 def test_fhir_resources_accepts_what_we_accept() -> None:

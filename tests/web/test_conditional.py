@@ -152,6 +152,6 @@ async def test_a_client_that_has_the_version_is_told_so(client: httpx.AsyncClien
 
 
 async def test_addresses_outside_the_bases_are_refused_in_kind(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/r4/Patient")
+    answer = await client.get("/r3/Patient")
     assert answer.status_code == 404
     assert answer.json()["resourceType"] == "OperationOutcome"

@@ -28,7 +28,7 @@ from tests.independent import Asked, Book, of_type, values
 from tests.packages import examples
 
 Json = dict[str, Any]
-EVERY = int(os.environ.get("FHIRSERVER_TEST_VALUES_EVERY", "10"))
+EVERY = int(os.environ.get("FHIRSERVER_TEST_VALUES_EVERY", "20"))
 """One of how many searches a run takes."""
 
 PARTS = 2

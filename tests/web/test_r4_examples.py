@@ -19,7 +19,7 @@ from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import has_lens
 from fhirserver.resources.validation import validate
 from tests.official import REFUSED
-from tests.packages import EXAMPLES, package
+from tests.packages import EXAMPLES, package, spread
 from tests.web.conftest import Serve
 from tests.web.example_walk import ask, changed_by_xml, differences, stored, unfound
 
@@ -37,15 +37,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = fhirjson.loads(
 @cache
 def parts() -> list[list[Path]]:
     """The examples in parts of about the same size."""
-    seen: dict[str, int] = {}
-    paths = []
-    for path in sorted(package(EXAMPLES["R4"]).rglob("*.json")):
-        if path.name.startswith((".", "package")):
-            continue
-        kind = path.name.partition("-")[0]
-        seen[kind] = seen.get(kind, 0) + 1
-        if EVERY or (seen[kind] - 1) % STEP == 0:
-            paths.append(path)
+    paths = spread(EXAMPLES["R4"], 1 if EVERY else STEP)
     paths.sort(key=lambda path: (-path.stat().st_size, path.name))
     return [paths[part::PARTS] for part in range(PARTS)]
 
