@@ -29,7 +29,7 @@ unit: $(VENV)/.dev
 
 examples: $(VENV)/.dev
 	FHIRSERVER_TEST_EVERY_EXAMPLE=1 $(BIN)/pytest -n 2 tests/web/test_official_examples.py tests/web/test_r4_examples.py \
-		tests/resources/test_examples.py
+		tests/resources/test_examples.py tests/web/test_capabilities.py
 
 values: $(VENV)/.dev
 	FHIRSERVER_TEST_VALUES_EVERY=1 $(BIN)/pytest -n 2 tests/web/test_every_value.py
