@@ -32,7 +32,7 @@ def _back(value: dict[str, Any], source: Release, target: Release) -> dict[str, 
 def test_every_official_example_comes_back(source: Release, target: Release) -> None:
     different = []
     count = 0
-    for name, value in examples(source, 2):
+    for name, value in examples(source, 4):
         if value["resourceType"] in LENSES and len(value) < 200:
             count += 1
             before = fhirjson.canonical({"": value})
