@@ -15,6 +15,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from fhirserver.errors import StartupError
+from fhirserver.resources.registry import has_lens
 from fhirserver.search.asks import POSTINGS, RANGES
 from fhirserver.search.indexing import REFERS, TRACED, entry, references
 from fhirserver.search.richness import Richness
@@ -72,8 +73,11 @@ async def _from_second(db: AsyncDatabase[Document], richness: Richness) -> None:
 
 
 async def _from_third(db: AsyncDatabase[Document], richness: Richness) -> None:
-    """Layout 3 had neither names of Patients by their parts nor words and last letters of strings."""
+    """Layout 3 had neither names of Patients by their parts, words and last letters of strings, nor R4's parameters."""
     for type_ in sorted(name for name in await db.list_collection_names() if name[:1].isupper()):
+        if has_lens(type_):
+            log.info("Indexing %s by what R4 asks for: the layout of the database has changed.", type_)
+            await reindexing.seen_otherwise(db, type_, partial(entry, richness=richness))
         if richness.parts_some(type_):
             log.info("Indexing parts of the strings of %s: the layout of the database has changed.", type_)
             await reindexing.parted(db, type_, richness)

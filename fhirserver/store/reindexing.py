@@ -12,6 +12,8 @@ from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import Release
 from fhirserver.search import infix
 from fhirserver.search.kinds.string import whole
+from fhirserver.search.parameters import viewed
+from fhirserver.search.presence import MARK
 from fhirserver.search.richness import Richness
 from fhirserver.store.codec import Document, storable
 from fhirserver.store.documents import IndexEntry, terms
@@ -52,6 +54,31 @@ async def parted(db: AsyncDatabase[Document], type: str, richness: Richness) -> 
             updates = []
     if updates:
         await collection.bulk_write(updates, ordered=False)
+
+
+async def seen_otherwise(db: AsyncDatabase[Document], type: str, index: Index) -> None:
+    """Adds the terms of what another release reads from its own form; all others stay as they are."""
+    collection = db[type]
+    updates: list[UpdateOne] = []
+    async for found in collection.find({"gone": False}, {"v": 1, "r": 1, "rel": 1}):
+        made = terms(index(found["rel"], found["r"]), found["_id"])
+        keys = {f"{field}.{code}": made[field][code] for field in ("s", "f") for code in made[field] if _other(code)}
+        added = {
+            "t": {"$each": list(filter(_other, made["t"]))},
+            "x": {"$each": [x for x in made["x"] if _other(x["k"])]},
+        }
+        update = {"$addToSet": added, **({"$set": keys} if keys else {})}
+        updates.append(UpdateOne({"_id": found["_id"], "v": found["v"]}, storable(update)))
+        if len(updates) == _TOGETHER:
+            await collection.bulk_write(updates, ordered=False)
+            updates = []
+    if updates:
+        await collection.bulk_write(updates, ordered=False)
+
+
+def _other(key: str) -> bool:
+    mark = viewed("")
+    return key.lstrip("~").startswith((mark, f"{MARK}{mark}")) or f"^{mark}" in key
 
 
 def renewed(found: Mapping[str, Any], entry: IndexEntry) -> UpdateOne:

@@ -377,6 +377,27 @@ async def test_layout_3_is_searched_by_parts_after_its_migration(
     await again.close()
 
 
+async def test_layout_3_is_searched_by_what_r4_calls_a_parameter_after_its_migration(
+    store: Store, settings: Settings, mongodb_uri: str
+) -> None:
+    subject = {"resourceType": "ResearchSubject", "status": "active", "progress": [state("candidate")]}
+    await put(store, subject, "1", Entry(["|live", "kept|x"]))
+    db = store._ctx.db
+    await db["meta"].update_one({"_id": "layout"}, {"$set": {"number": 3}})
+    again = await connect(settings, mongodb_uri)
+    for term in ("|live", "kept|x", "R4-status|candidate", "|has|R4-status|1"):
+        assert await again.count("ResearchSubject", {"t": term}) == 1, term
+    assert await again.count("ResearchSubject", {"s.R4-status": {"$gt": ""}}) == 1
+    assert await again.count("ResearchSubject", {"t": "status|active"}) == 0
+    await again.close()
+
+
+def state(code: str) -> dict[str, Any]:
+    system = "http://terminology.hl7.org/CodeSystem/research-subject-state"
+    kind = {"coding": [{"system": f"{system}-type", "code": "Enrollment"}]}
+    return {"type": kind, "subjectState": {"coding": [{"system": system, "code": code}]}, "startDate": "2024-01-02"}
+
+
 # --- what a page costs --------------------------------------------------------------------------------------------
 
 
