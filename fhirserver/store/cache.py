@@ -49,10 +49,14 @@ class Cache:
         """A version in the form of another release, if that is kept."""
         return self.get(f"{version.type} {release}", version.id, version.version)
 
-    def put_form(self, version: Version) -> Version:
-        """Keeps a version in the form of another release than it is stored in."""
-        self._put((f"{version.type} {version.release}", version.id, version.version), version)
-        return version
+    def put_form(self, version: Version, form: Version) -> Version:
+        """Keeps the form of a version in another release, where the version itself is kept: then it is committed.
+
+        What a transaction reads of its own writes may never come to be, and another version have its number.
+        """
+        if self._versions.get((version.type, version.id, version.version)) is version:
+            self._put((f"{form.type} {form.release}", form.id, form.version), form)
+        return form
 
     def put(self, version: Version) -> None:
         """Keeps a version that is known to be committed."""

@@ -54,7 +54,7 @@ class Operations:
     def formed(self, version: Version, release: Release, form: Form) -> Version:
         """The version in the form of another release, made once as long as it is remembered."""
         kept = self._ctx.cache.form(version, release)
-        return self._ctx.cache.put_form(form(version, release)) if kept is None else kept
+        return self._ctx.cache.put_form(version, form(version, release)) if kept is None else kept
 
     async def read(self, type: str, id: str) -> Version | None:
         """The current version, also when it is a deletion."""

@@ -342,3 +342,20 @@ async def test_a_parameter_that_is_defined_on_one_base_is_searched_by_there(
         assert code in [each["name"] for each in claimed]
         refused = await client.get(f"/{base}/{type_}?{code}:above=x", headers=STRICT)
         assert "R4-" not in refused.text
+
+
+async def test_what_a_transaction_read_of_its_own_writes_is_forgotten_when_it_fails(client: httpx.AsyncClient) -> None:
+    def patient(family: str) -> Json:
+        return {"resourceType": "Patient", "id": "p", "name": [{"family": family}]}
+
+    await put(client, patient("One"))
+    ghost = bundle(
+        "transaction",
+        entry("PUT", "Patient/p", patient("Ghost")),
+        entry("GET", "Patient/p"),
+        entry("GET", "Patient/no"),
+    )
+    assert (await client.post("/r4", json=ghost)).status_code == 404
+    assert (await put(client, patient("Two"), "r5"))["meta"]["versionId"] == "2"
+    for base in ("r4", "r5"):
+        assert (await client.get(f"/{base}/Patient/p")).json()["name"] == [{"family": "Two"}]
