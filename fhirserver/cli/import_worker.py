@@ -17,8 +17,8 @@ from typing import Any
 from fhirserver import fhirjson
 from fhirserver.cli import common
 from fhirserver.cli import import_report as report
+from fhirserver.cli.import_gathering import AT_ONCE, Gathering
 from fhirserver.cli.import_report import Row
-from fhirserver.cli.importing import AT_ONCE, import_one
 from fhirserver.cli.sources import Source
 from fhirserver.errors import StartupError
 from fhirserver.settings import Settings
@@ -134,10 +134,11 @@ async def serve() -> None:
     out = sys.stdout.buffer
     room = asyncio.Semaphore(AT_ONCE)
     async with common.opened(Settings(**first["settings"]), first["uri"]) as server, asyncio.TaskGroup() as tasks:
+        gathering = Gathering(server)
 
         async def work(said: Any, data: bytes) -> None:
             try:
-                row = await import_one(server, Source(said["name"], data, asked=said["asked"]), said["traced"])
+                row = await gathering.import_one(Source(said["name"], data, asked=said["asked"]), said["traced"])
                 out.write(_frame({"number": said["number"], "row": row}))
                 out.flush()
             finally:

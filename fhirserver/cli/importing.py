@@ -21,9 +21,6 @@ from fhirserver.errors import FhirError
 from fhirserver.interactions.import_record import import_record, source, stored
 from fhirserver.interactions.server import Server
 
-AT_ONCE = 4
-"""Records that one process has in the works: enough to keep the database busy while the next one is mapped."""
-
 TOGETHER = 32
 """Records that are read ahead together, and looked for in the store with one question."""
 

@@ -15,8 +15,9 @@ import typer
 from fhirserver import fhirjson
 from fhirserver.cli import common, import_worker
 from fhirserver.cli.common import Database, DataDir, Uri
+from fhirserver.cli.import_gathering import AT_ONCE, Gathering
 from fhirserver.cli.import_report import ReportFile, Row, Tally, sentence
-from fhirserver.cli.importing import AT_ONCE, Run, import_one, stopping
+from fhirserver.cli.importing import Run, stopping
 from fhirserver.cli.sources import Source, size, sources
 from fhirserver.errors import StartupError, Unavailable
 from fhirserver.interactions.server import Server
@@ -33,11 +34,14 @@ Report = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, max=64, help="Processes that import.", show_default="processors less one, 8 at most"),
+    typer.Option(min=1, max=64, help="Processes that import.", show_default="processors, 8 at most; 1 for few records"),
 ]
 Again = Annotated[
     bool, typer.Option("--again", help="Import also records that are stored as they are.", show_default="left out")
 ]
+
+_FEW = 2**21
+"""Bytes of records that one process has stored before others have started."""
 
 
 def import_(
@@ -56,7 +60,7 @@ def import_(
     chosen = common.settings(mongodb_uri=mongodb_uri, database=database, data_dir=data_dir)
     total = size(paths)
     tally = Tally()
-    number = workers or min(8, max(1, (os.cpu_count() or 1) - 1))
+    number = workers or (1 if total is not None and total < _FEW else min(8, os.cpu_count() or 1))
 
     async def work(server: Server, uri: str) -> Run:
         with ExitStack() as stack:
@@ -107,9 +111,10 @@ async def _run(
 ) -> Run:
     """Imports in this process, or in so many others beside it."""
     if number == 1:
+        gathering = Gathering(server)
 
         async def here(given: Source) -> Row:
-            return await import_one(server, given, traced)
+            return await gathering.import_one(given, traced)
 
         run = Run(server, here, AT_ONCE, told, again)
         with stopping(run):

@@ -96,7 +96,11 @@ async def matches(
     """
     found: dict[Criteria, list[str]] = {}
     terms: dict[str, dict[str, list[Criteria]]] = {}
+    named: dict[tuple[str, str], Criteria] = {}
     for criteria in dict.fromkeys(wanted):
+        if by_id := _BY_ID.fullmatch(criteria.query):
+            named[criteria.type, by_id[1]] = criteria
+            continue
         where = await _filter(server, reader, criteria)
         term = where.get("t")
         if where.keys() == {"t"} and isinstance(term, str):
@@ -106,7 +110,7 @@ async def matches(
             found[criteria] = await reader.ids(criteria.type, where, 2)
     taken: set[tuple[str, str]] = set()
     ids: dict[str, set[str]] = {}
-    for type_, id_ in places:
+    for type_, id_ in [*places, *named]:
         ids.setdefault(type_, set()).add(id_)
     for type_ in terms.keys() | ids.keys():
         by_term, proposed = terms.get(type_, {}), ids.get(type_, set())
@@ -121,6 +125,7 @@ async def matches(
             for posting in postings:
                 for criteria in by_term.get(posting, ()):
                     found[criteria].append(id_)
+    found.update((criteria, [place[1]] if place in taken else []) for place, criteria in named.items())
     return found, taken
 
 
@@ -188,6 +193,7 @@ async def _filter(server: Server, reader: Reader, criteria: Criteria) -> dict[st
     return {"t": form.replace(_SOME, named[1])}
 
 
+_BY_ID = re.compile(r"_id=((?!\.{1,2}$)[A-Za-z0-9.-]{1,64})")
 _BY_UUID = re.compile(r"identifier=urn:ietf:rfc:3986%7C(urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _SOME = "urn:uuid:00000000-0000-5000-8000-0123456789ab"
 _MOST_FORMS = 2_000

@@ -9,13 +9,14 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from fhirserver import __version__, fhirjson
 from fhirserver.errors import Issue
 from fhirserver.fhirjson import Resource
-from fhirserver.interactions import bundle_writes, conditional
+from fhirserver.interactions import bundle_writes, conditional, write
 from fhirserver.interactions.ended_sites import ended
 from fhirserver.interactions.import_changes import Change, changes
 from fhirserver.interactions.operation import Answer, Call, Operation
@@ -68,14 +69,45 @@ class Imported:
 
 async def import_record(server: Server, data: bytes) -> Imported:
     """Stores the trial; refuses what is no trial record. The same record again changes nothing."""
-    mapping = asyncio.to_thread(_map, data, server.release) if len(data) > LARGE else None
-    reading, mapped, issues = await mapping if mapping else _map(data, server.release)
-    study = mapped["entry"][0]["resource"]
-    study["meta"] = {"source": source(data)}
-    over = [*await ended(server, mapped), *await withdrawn(server, mapped)] if await _known(server, mapped) else []
-    sent = mapped | {"entry": [*mapped["entry"], *over]}
-    async with _TURNS.turn(_shared(mapped)):
-        outcomes = await bundle_writes.transaction(server, sent, keep_ids=True, merge=_merge)
+    record = (
+        await asyncio.to_thread(mapped, data, server.release) if len(data) > LARGE else mapped(data, server.release)
+    )
+    bundle, over = record.bundle, list[Resource]()
+    if await known(server, [record]):
+        over = [*await ended(server, bundle), *await withdrawn(server, bundle)]
+    sent = bundle | {"entry": [*bundle["entry"], *over]}
+    async with turn([record]):
+        outcomes = await bundle_writes.transaction(server, sent, keep_ids=True, merge=merge)
+    return imported(server, record, outcomes, await changes(server, outcomes, names(over)))
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A record as it was read and as the Bundle that stores it; `issues` are what could not be placed."""
+
+    reading: Reading
+    bundle: Resource
+    issues: tuple[Issue, ...]
+
+    @property
+    def study(self) -> Resource:
+        """The study, which comes first."""
+        study: Resource = self.bundle["entry"][0]["resource"]
+        return study
+
+
+def mapped(data: bytes, release: Release) -> Mapped:
+    """The record's Bundle, whose study says where it comes from; refuses what is no trial record."""
+    reading = read(data)
+    found = Mapped(reading, *transaction(reading, release=release))
+    found.study["meta"] = {"source": source(data)}
+    return found
+
+
+def imported(
+    server: Server, record: Mapped, outcomes: Sequence[write.Outcome], changed: tuple[Change, ...] = ()
+) -> Imported:
+    """What the import of a record did, by what became of each entry."""
     counts: Counter[str] = Counter()
     name = ""
     for result in outcomes:
@@ -83,22 +115,31 @@ async def import_record(server: Server, data: bytes) -> Imported:
         if result.version and result.version.type == "ResearchStudy" and not name:
             name = f"ResearchStudy/{result.version.id}"
     entries = [bundle_writes.written(server, one, False) for one in outcomes]
-    changed = await changes(server, outcomes, names(over))
-    return Imported(name, counts, issues, entries, changed, reading, mapped)
+    return Imported(name, counts, record.issues, entries, changed, record.reading, record.bundle)
 
 
-async def _known(server: Server, bundle: Resource) -> bool:
-    """Whether the study is stored: of a new one nothing can have been withdrawn."""
-    criteria = conditional.Criteria("ResearchStudy", bundle["entry"][0]["request"]["url"].partition("?")[2])
-    found, _ = await conditional.matches(server, server.store, [criteria])
-    return bool(found[criteria])
+async def known(server: Server, records: Sequence[Mapped]) -> set[str]:
+    """The ids of those studies that are stored: of a new one nothing can have been withdrawn."""
+    by_id = {
+        record.study["id"]: conditional.Criteria(
+            "ResearchStudy", record.bundle["entry"][0]["request"]["url"].partition("?")[2]
+        )
+        for record in records
+    }
+    found, _ = await conditional.matches(server, server.store, by_id.values())
+    return {id_ for id_, criteria in by_id.items() if found[criteria]}
 
 
-def _shared(bundle: Resource) -> list[str]:
+def turn(records: Sequence[Mapped]) -> AbstractAsyncContextManager[None]:
+    """Waits for other imports of this process that write what these records write."""
+    return _TURNS.turn(sorted({name for record in records for name in _shared(record)}))
+
+
+def _shared(record: Mapped) -> list[str]:
     """What other records may write at the same time: the study, and resources that are the same in every study."""
-    study = bundle["entry"][0]["resource"]["id"]
-    ids = ((entry["resource"]["resourceType"], entry["resource"]["id"]) for entry in bundle["entry"])
-    return sorted({f"{type_}/{id_}" for type_, id_ in ids if not id_.startswith(f"{study}-")})
+    study = record.study["id"]
+    ids = ((entry["resource"]["resourceType"], entry["resource"]["id"]) for entry in record.bundle["entry"])
+    return [f"{type_}/{id_}" for type_, id_ in ids if not id_.startswith(f"{study}-")]
 
 
 def source(data: bytes) -> str:
@@ -113,11 +154,6 @@ async def stored(server: Server, sources: Sequence[str]) -> dict[str, str]:
     return {each: f"ResearchStudy/{found[one][0]}" for each, one in wanted.items() if found[one]}
 
 
-def _map(data: bytes, release: Release) -> tuple[Reading, Resource, tuple[Issue, ...]]:
-    reading = read(data)
-    return reading, *transaction(reading, release=release)
-
-
 def _changed(change: Change) -> Issue:
     """What changed in one resource, as an issue."""
     elements = ", ".join(dict.fromkeys(one.element.partition("[")[0].partition(".")[0] for one in change.differences))
@@ -125,7 +161,7 @@ def _changed(change: Change) -> Issue:
     return Issue("information", "informational", f"{change.resource} {said}.", (change.resource,), "changed")
 
 
-def _merge(before: Resource, after: Resource) -> Resource:
+def merge(before: Resource, after: Resource) -> Resource:
     """What enrolment put into a study stays: the count of subjects, unless the record has one, and a site's roster."""
     told = after.get("recruitment", {})
     kept = {name: value for name, value in before.get("recruitment", {}).items() if name in _ENROLLED}

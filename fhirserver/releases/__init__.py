@@ -5,8 +5,11 @@ https://hl7.org/fhir/R5/versions.html, https://hl7.org/fhir/R5/diff.html; docs/r
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fhirserver.fhirjson import Resource
 from fhirserver.releases.engine import resource as _resource
+from fhirserver.releases.planning import plan
 from fhirserver.resources.registry import Release
 
 
@@ -20,3 +23,19 @@ def converted(resource: Resource, source: Release, target: Release) -> Resource:
         return resource
     found: Resource = _resource(source, target)(resource)
     return found
+
+
+_ALWAYS = ("resourceType", "id", "contained", "extension", "modifierExtension")
+
+
+def origins(type_: str, source: Release, target: Release, names: Iterable[str]) -> frozenset[str]:
+    """The properties of a resource of `source` from which elements of `target` are made: with these alone, they are.
+
+    Extensions are made from any of them, and are no such element.
+    """
+    wanted = {name.removeprefix("_") for name in names}
+    found = {*_ALWAYS, *wanted}
+    for exchange in plan(source, target, type_, type_).exchanges:
+        if not wanted.isdisjoint(exchange.target):
+            found.update(exchange.source)
+    return frozenset(found | {f"_{name}" for name in found})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from fhirserver.releases import converted
+from fhirserver.releases import converted, origins
 from fhirserver.resources.registry import Release, stored_release
 from fhirserver.search import infix, order, paths, presence, within
 from fhirserver.search.added import Additions, additions, mark, now
@@ -134,10 +134,11 @@ def _gathered(release: Release, resource: dict[str, Any], texts: bool = False) -
     sink = Sink(converted(resource, release, stored))
     sink.t.append(LIVE)
     _found(_plan(stored, type_, more, texts, None), sink)
-    for view in _views(stored, type_, more):
-        stored_root, sink.root = sink.root, converted(sink.root, stored, view)
+    for view, read in _views(stored, type_, more, texts):
+        whole = sink.root
+        sink.root = converted({name: whole[name] for name in whole if name in read} if read else whole, stored, view)
         _found(_plan(stored, type_, more, texts, view), sink)
-        sink.root = stored_root
+        sink.root = whole
     return sink
 
 
@@ -148,9 +149,17 @@ def _found(place: _Place, sink: Sink) -> None:
 
 
 @lru_cache(1024)
-def _views(release: Release, type_: str, _more: Additions | None) -> tuple[Release, ...]:
-    """The releases whose form of a resource has parameters of its own."""
-    return tuple(sorted({each.view for each in parameters(release, type_).values() if each.view is not None}))
+def _views(
+    release: Release, type_: str, more: Additions | None, texts: bool
+) -> tuple[tuple[Release, frozenset[str]], ...]:
+    """The releases whose form of a resource has parameters of its own, and what these read; none for all of it."""
+    views = sorted({each.view for each in parameters(release, type_).values() if each.view is not None})
+    found = []
+    for view in views:
+        place = _plan(release, type_, more, texts, view)
+        whole = place.indexers or "extension" in place.children
+        found.append((view, frozenset() if whole else origins(type_, release, view, place.children)))
+    return tuple(found)
 
 
 def _walk(children: dict[str, _Place], item: dict[str, Any], sink: Sink) -> None:

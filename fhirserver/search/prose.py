@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -49,7 +49,7 @@ _NO_PROSE_OF = frozenset(
 )
 
 _INLINE = re.compile(r"</?(?:a|abbr|b|big|code|em|i|small|span|strong|sub|sup|tt|u)(?:\s[^>]*)?>", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_TAGS = re.compile(r"(?:<[^>]*>\s*)+")
 _ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}"
 _SIGN = regex.compile(rf"[{_ALONE}]")
 _WORD = regex.compile(rf"[{_ALONE}]|[^\s{_ALONE}]+")
@@ -98,7 +98,9 @@ def is_shown(type_: str, name: str) -> bool:
 
 def of(release: Release, type_: str, value: Any) -> Prose:
     """All that is read in a value of a FHIR type: a resource, or its narrative."""
-    return _read(_strings(_plan(release, type_), value, release))
+    found: list[str] = []
+    _gather(_plan(release, type_), value, release, found)
+    return _read(found)
 
 
 def narrative(value: Any) -> Prose:
@@ -111,13 +113,14 @@ def _read(strings: Iterable[str]) -> Prose:
     lines: dict[str, None] = {}
     left = MOST_CHARACTERS
     for each in strings:
-        left -= len(each)
-        if len(each) <= _COMMON and left >= 0:
+        size = len(each)
+        left -= size
+        if size <= _COMMON and left >= 0:
             line, shown = _known(each)
             if shown in lines:
                 continue
         else:
-            line, shown = words(each[: left + len(each)] if left < 0 else each), None
+            line, shown = words(each[: left + size] if left < 0 else each), None
         kept = line if len(found) + len(line) <= MOST_WORDS else _fitting(line, found)
         if kept:
             found.update(dict.fromkeys(kept))
@@ -176,29 +179,34 @@ def _plans(release: Release, type_: str, known: dict[str, _Plan]) -> _Plan:
     return plan
 
 
-def _strings(plan: _Plan, value: dict[str, Any], release: Release) -> Iterator[str]:
-    below = plan.below
+def _gather(plan: _Plan, value: dict[str, Any], release: Release, found: list[str]) -> None:
+    below, prose = plan.below, plan.prose
     for name, inner in value.items():
-        if name in plan.prose:
+        if name in prose:
             if type(inner) is str:
-                yield inner
+                found.append(inner)
             elif type(inner) is list:
-                yield from (each for each in inner if type(each) is str)
+                found += [each for each in inner if type(each) is str]
         elif name in below:
+            next_ = below[name]
             for each in inner if type(inner) is list else (inner,):
                 if type(each) is dict:
-                    yield from _strings(below[name], each, release)
+                    _gather(next_, each, release, found)
         elif name in plan.narrative:
-            yield from _shown(inner)
+            found += _shown(inner)
         elif name in plan.resources:
             for each in inner if type(inner) is list else (inner,):
                 if type(each) is dict and type(each.get("resourceType")) is str:
-                    yield from _strings(_plan(release, each["resourceType"]), each, release)
+                    _gather(_plan(release, each["resourceType"]), each, release, found)
 
 
-def _shown(value: Any) -> Iterator[str]:
+def _shown(value: Any) -> tuple[str, ...]:
     """The text between the tags of a narrative, block by block."""
     div = value.get("div") if type(value) is dict else None
-    if type(div) is str:
-        for block in _TAG.split(_INLINE.sub("", div)):
-            yield html.unescape(block)
+    return _blocks(div) if type(div) is str else ()
+
+
+@lru_cache(16)
+def _blocks(div: str) -> tuple[str, ...]:
+    # A narrative is read twice: by itself, and as a part of its resource.
+    return tuple(html.unescape(block) for block in _TAGS.split(_INLINE.sub("", div)) if block)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fhirserver.releases import converted
+from fhirserver.releases import converted, origins
 from fhirserver.resources.lens_parameters import DIRECT, EQUAL
 from fhirserver.resources.registry import LENSES, RELEASES, Release, resource_types, search_parameters, structure
 
@@ -109,6 +109,17 @@ def test_what_is_said_to_read_both_forms_alike_does(type_: str) -> None:
         index = _index(known[code])
         for stored, view in _pairs(type_):
             assert _seen(index, view) == _seen(index, stored), f"{type_} {code}: {stored}"
+
+
+@pytest.mark.parametrize("type_", sorted(LENSES - WHOLE))
+def test_what_elements_are_made_from_makes_them_without_the_rest(type_: str) -> None:
+    shape = structure("R4", type_)
+    assert shape
+    for name in shape.elements.keys() - {"extension"}:
+        needed = origins(type_, "R5", "R4", [name])
+        for stored, view in _pairs(type_):
+            made = converted({key: stored[key] for key in stored if key in needed}, "R5", "R4")
+            assert [made.get(key) for key in (name, f"_{name}")] == [view.get(key) for key in (name, f"_{name}")]
 
 
 def test_parameters_said_to_be_equal_exist_and_are_of_one_kind() -> None:

@@ -155,3 +155,16 @@ async def test_addresses_outside_the_bases_are_refused_in_kind(client: httpx.Asy
     answer = await client.get("/r3/Patient")
     assert answer.status_code == 404
     assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize("there", ["never", "there", "gone"])
+async def test_a_condition_may_be_an_id(client: httpx.AsyncClient, patient: Json, there: str) -> None:
+    if there != "never":
+        await client.put("/r5/Patient/mine", json=patient | {"id": "mine"})
+    if there == "gone":
+        await client.delete("/r5/Patient/mine")
+    entry = {"resource": patient, "request": {"method": "POST", "url": "Patient", "ifNoneExist": "_id=mine"}}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    answer = (await client.post("/r5", json=bundle)).json()["entry"][0]["response"]
+    assert answer["status"] == ("200 OK" if there == "there" else "201 Created")
+    assert answer["location"].startswith("Patient/mine/") is (there == "there")
