@@ -85,7 +85,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.record_rates", description=__doc__)
     parser.add_argument("--records", type=Path, metavar="DIR", help="records of a folder instead of generated ones")
     parser.add_argument("--number", type=int, default=400, help="records to generate (default 400)")
-    parser.add_argument("--workers", type=int, help="processes that import (default: as the command has it)")
+    parser.add_argument("--workers", type=int, help="processes that import (default: as the command has it for many records)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rates to a file")
     return parser.parse_args(argv)
 
@@ -104,7 +104,8 @@ def _rates(given: argparse.Namespace, chosen: list[bytes]) -> Iterator[Rate]:
 
 
 def _stored(given: argparse.Namespace, chosen: list[bytes], folder: Path, mongod: embedded.Mongod) -> Iterator[Rate]:
-    more = ["--workers", str(given.workers)] if given.workers else []
+    # Of few records the command by itself would start no others, and what is taken off for the start were too little.
+    more = ["--workers", str(given.workers or min(8, os.cpu_count() or 1))]
     warm = _lines(folder / "warm.ndjson", records.generate(20, _WARM_FROM))
     _import(warm, mongod, more)
     # What it takes to start, and to find twenty records stored.
