@@ -40,6 +40,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full data set (default 1.0)")
     parser.add_argument("--requests", type=int, default=2000, help="requests of a work, a round and a side")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each work")
+    parser.add_argument("--workers", type=int, default=1, help="processes of our server (default 1, as the floor has)")
     parser.add_argument("--only", nargs="+", choices=NAMES, metavar="WORK", help=f"some of: {', '.join(NAMES)}")
     parser.add_argument(
         "--records", type=Path, metavar="DIR", help="trial records to import, instead of generated ones"
@@ -58,7 +59,11 @@ def run(given: argparse.Namespace, folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         uri = stack.enter_context(servers.mongod(folder))
         floor = stack.enter_context(servers.floor(uri, folder))
-        second = servers.floor(uri, folder, "floor2") if given.floor_only else servers.ours(uri, folder)
+        second = (
+            servers.floor(uri, folder, "floor2")
+            if given.floor_only
+            else servers.ours(uri, folder, workers=given.workers)
+        )
         pair = (floor, stack.enter_context(second))
         print(f"{sizes}; {given.rounds} rounds of {given.requests} requests")
         for server in pair:

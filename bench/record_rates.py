@@ -85,7 +85,9 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.record_rates", description=__doc__)
     parser.add_argument("--records", type=Path, metavar="DIR", help="records of a folder instead of generated ones")
     parser.add_argument("--number", type=int, default=400, help="records to generate (default 400)")
-    parser.add_argument("--workers", type=int, help="processes that import (default: as the command has it for many records)")
+    parser.add_argument(
+        "--workers", type=int, help="processes that import (default: as the command has it for many records)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rates to a file")
     return parser.parse_args(argv)
 

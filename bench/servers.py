@@ -38,13 +38,19 @@ class Running:
         os.kill(self.pid, number)
 
     def processor_time(self) -> float:
-        """Seconds of processor time used so far; 0 where the system has no /proc."""
-        stat = Path(f"/proc/{self.pid}/stat")
-        if not stat.exists():
-            return 0.0
-        # The program's name, the second field, may hold blanks: what counts comes after its bracket.
-        fields = stat.read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Seconds of processor time that it and its workers used so far; 0 where the system has no /proc."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        workers = children.read_text().split() if children.exists() else []
+        return sum(_processor_time(int(pid)) for pid in (self.pid, *workers))
+
+
+def _processor_time(pid: int) -> float:
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return 0.0
+    # The program's name, the second field, may hold blanks: what counts comes after its bracket.
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -63,11 +69,14 @@ def floor(uri: str, folder: Path, database: str = "floor") -> Iterator[Running]:
 
 
 @contextmanager
-def ours(uri: str, folder: Path, database: str = "ours", *, profile: Path | None = None) -> Iterator[Running]:
+def ours(
+    uri: str, folder: Path, database: str = "ours", *, profile: Path | None = None, workers: int = 1
+) -> Iterator[Running]:
     """Our server as `fhirserver serve` runs it; under a profiler that writes to `profile` when one is given."""
     port = _free_port()
     program = ["-m", "bench.profiling", str(profile)] if profile else ["-c", "from fhirserver.cli import main; main()"]
     flags = ["--host", HOST, "--port", str(port), "--mongodb-uri", uri, "--database", database, "--no-seed"]
+    flags += ["--workers", str(workers)]
     with _process("ours", [sys.executable, *program, "serve", *flags], port, folder) as running:
         yield running
 

@@ -159,28 +159,24 @@ def _write(
 ) -> Ask:
     where = f"{place(at)}.request"
     method, type_ = request["method"], segments[0]
-    asked = Ask(
-        at,
-        method,
-        type_,
-        resource=resource,
-        full_url=full_url,
-        expected=precondition(
-            request.get("ifMatch"), request.get("ifNoneMatch"), (f"{where}.ifMatch", f"{where}.ifNoneMatch")
-        ),
+    expected = precondition(
+        request.get("ifMatch"), request.get("ifNoneMatch"), (f"{where}.ifMatch", f"{where}.ifNoneMatch")
     )
+    change, patch = None, None
     if method == "PATCH" and resource is not None:
-        asked = replace(asked, resource=None, change=from_resource(server.release, resource), patch=resource)
+        change, patch, resource = from_resource(server.release, resource), resource, None
+    id_, criteria, fresh = None, None, ""
     match method, segments[1:]:
-        case (("PUT" | "PATCH" | "DELETE"), [id_]):
-            return replace(asked, id=id_)
+        case (("PUT" | "PATCH" | "DELETE"), [named]):
+            id_ = named
         case (("PUT" | "PATCH" | "DELETE"), []) if query:
-            return replace(asked, criteria=Criteria(type_, query), fresh=write.new_id())
+            criteria, fresh = Criteria(type_, query), write.new_id()
         case "POST", []:
             given = request.get("ifNoneExist")
-            criteria = None if given is None else Criteria(type_, given.lstrip("?"))
-            return replace(asked, criteria=criteria, fresh=write.new_id())
-    raise _strange(at, request)
+            criteria, fresh = None if given is None else Criteria(type_, given.lstrip("?")), write.new_id()
+        case _:
+            raise _strange(at, request)
+    return Ask(at, method, type_, id_, criteria, resource, change, patch, full_url, expected, fresh)
 
 
 def _strange(at: int, request: Mapping[str, Any]) -> NotSupported:

@@ -70,7 +70,9 @@ async def accept(server: Server, asks: Sequence[Ask]) -> list[Ask]:
             if number % 20 == 0:
                 # A large Bundle takes seconds to check: others are served in between.
                 await asyncio.sleep(0)
-            asked = replace(asked, resource=taken(server, asked.resource), notes=notes)
+            resource = taken(server, asked.resource)
+            if notes or resource is not asked.resource:
+                asked = replace(asked, resource=resource, notes=notes)
         accepted.append(asked)
     return accepted
 
@@ -144,8 +146,8 @@ async def _create(server: Server, asks: Sequence[Ask]) -> dict[int, write.Outcom
     links = {one.full_url: f"{one.type}/{one.fresh}" for one in asks if one.full_url is not None}
     items = []
     for asked in asks:
-        put = _put(asked)
-        items.append(write.item(server, replace(put, resource=rewrite(server.form(put.type), put.resource, links))))
+        resource = rewrite(server.form(asked.type), asked.resource or {}, links)
+        items.append(write.item(server, write.Put(asked.type, asked.fresh, resource, create_only=True)))
     written = await server.store.create_many(items)
     return {
         one.at: write.Outcome(each.version, each.created, each.changed, one.notes)

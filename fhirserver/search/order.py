@@ -112,9 +112,9 @@ def key(value: str | datetime | Decimal) -> str:
     return instant(value) if isinstance(value, datetime) else number(value)
 
 
-def ended(text: str, id_: str) -> str:
-    """The sort key of one resource."""
-    return f"{text}{END}{id_ if len(id_) < 12 else blake2b(id_.encode(), digest_size=6).hexdigest()}"
+def end(id_: str) -> str:
+    """What all sort keys of one resource end in."""
+    return f"{END}{id_ if len(id_) < 12 else blake2b(id_.encode(), digest_size=6).hexdigest()}"
 
 
 def place(main: str | None, elements: list[dict[str, Any]]) -> tuple[int, str]:

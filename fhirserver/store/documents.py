@@ -201,7 +201,8 @@ NO_TERMS: Mapping[str, Any] = MappingProxyType({"t": [], "x": [], "s": {}, "f": 
 
 def terms(entry: IndexEntry, id: str) -> Document:
     """The index terms of a resource as its document holds them."""
-    sorts = {code: order.ended(key, id) for code, key in entry.s.items()}
+    end = order.end(id)
+    sorts = {code: key + end for code, key in entry.s.items()}
     return {"t": entry.t, "x": entry.x, "s": sorts, "f": entry.f, "w": entry.w, "o": entry.o + id}
 
 

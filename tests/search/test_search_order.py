@@ -26,7 +26,7 @@ INSTANTS = st.datetimes(EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=Non
 
 @given(NUMBERS, NUMBERS)
 def test_keys_of_numbers(one: Decimal, other: Decimal) -> None:
-    first, second = (order.ended(order.key(each), "same") for each in (one, other))
+    first, second = (order.key(each) + order.end("same") for each in (one, other))
     assert (first < second, first == second) == (one < other, one == other)
 
 
@@ -38,7 +38,7 @@ def test_keys_of_instants(one: datetime, other: datetime) -> None:
 
 @given(st.text(), st.text(), st.sampled_from(["a", "b", "x" * 64]))
 def test_keys_end_in_something_of_the_id_and_never_confuse_values(one: str, other: str, id_: str) -> None:
-    first, second = order.ended(order.key(one), id_), order.ended(order.key(other), id_)
+    first, second = order.key(one) + order.end(id_), order.key(other) + order.end(id_)
     assert first.count(order.END) == 1
     plain = one.replace(order.END, ""), other.replace(order.END, "")
     assert (first == second) == (plain[0] == plain[1])

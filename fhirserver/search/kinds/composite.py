@@ -141,6 +141,7 @@ def indexer(parameter: Parameter) -> Indexer | None:
     rows = tuple(
         (
             branch,
+            next((step.name for step in branch.steps[:1] if isinstance(step, Key)), None),
             [row[n] for n in ranged],
             [(row[n], partial(_SUFFIXES[merged[n].kind], merged[n])) for n in order],
             [names for component in row if (names := _begins(component))],
@@ -150,7 +151,9 @@ def indexer(parameter: Parameter) -> Indexer | None:
 
     def index(_: Any, sink: Sink) -> None:
         root = sink.root
-        for branch, measured, equal, needed in rows:
+        for branch, head, measured, equal, needed in rows:
+            if head is not None and head not in root:
+                continue
             for item in paths.select(branch, root, root) if branch.steps else (root,):
                 # Most resources that have one part of a composite have another type of the other.
                 if type(item) is dict and any(names.isdisjoint(item) for names in needed):
