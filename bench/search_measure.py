@@ -107,9 +107,13 @@ class Caller:
         taken = (time.perf_counter() - began) * 1000
         return answer.status, json.loads(content), taken
 
-    def latency(self, path: str, repeat: int) -> float:
-        """The median of the milliseconds of a page, after one that is not counted."""
-        asked = f"{path}&_count={PAGE}"
+    def entries(self, path: str) -> int:
+        """How many resources the first page of a search holds."""
+        return len(self.ask(f"{path}&_count={PAGE}")[1].get("entry", ()))
+
+    def latency(self, path: str, repeat: int, size: int = PAGE) -> float:
+        """The median of the milliseconds of a page of `size`, after one that is not counted."""
+        asked = f"{path}&_count={size}"
         status, body, _ = self.ask(asked)
         if status != 200:
             raise BenchError(f"{asked} is answered with {status}: {body['issue'][0]['diagnostics']}")
@@ -119,15 +123,15 @@ class Caller:
             found.append(self.ask(asked)[2])
         return median(found)
 
-    def pages(self, path: str, most: int) -> list[float]:
-        """The milliseconds of the pages of a search, `most` of them at most."""
+    def pages(self, path: str, most: int) -> list[str]:
+        """The addresses of the pages of a search, `most` of them at most."""
         found = []
         url: str | None = f"{path}&_count={PAGE}"
         while url and len(found) < most:
-            status, body, taken = self.ask(url)
+            status, body, _ = self.ask(url)
             if status != 200:
                 raise BenchError(f"{url} is answered with {status}")
-            found.append(taken)
+            found.append(url)
             following = next((link["url"] for link in body["link"] if link["relation"] == "next"), None)
             url = following and following[following.index("/r5/") :]
         return found

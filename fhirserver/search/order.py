@@ -30,10 +30,12 @@ DIGITS: Final = 13
 _EXACT = Context(prec=50)
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 _MILLISECOND = timedelta(milliseconds=1)
-_YEAR = timedelta(days=366)
 
-NONE, DAYS, YEARS, LONG = range(4)
-"""The classes of a resource's span of the main date: none, up to a day, up to a year, longer or more than one."""
+NONE, MOMENTS, DAYS, MONTHS, YEARS, LONG = range(6)
+"""The classes of a resource's span of the main date: none, up to a minute, a day, a month, a year, longer or several.
+
+A date that is asked for is as long as one of them: what is longer than that cannot lie within it, and is not looked at.
+"""
 
 _MAIN = (
     "date",
@@ -127,9 +129,14 @@ def place(main: str | None, elements: list[dict[str, Any]]) -> tuple[int, str]:
     low, high = spans[0]
     if len(spans) > 1:
         return LONG, instant(min(low for low, _ in spans))
-    length = high - low
-    return DAYS if length <= DAY else YEARS if length <= _YEAR else LONG, instant(low)
+    return next(class_ for class_, most in LENGTHS.items() if high - low <= most), instant(low)
 
 
-LENGTHS: Final = {DAYS: DAY, YEARS: _YEAR, LONG: LATEST - EARLIEST}
+LENGTHS: Final = {
+    MOMENTS: timedelta(minutes=1),
+    DAYS: DAY,
+    MONTHS: timedelta(days=31),
+    YEARS: timedelta(days=366),
+    LONG: LATEST - EARLIEST,
+}
 """How long the spans of a class may be."""

@@ -116,6 +116,11 @@ class Leap:
         fields = {_KEY: {"$meta": "indexKey"}}
         return Ask({}, (), fields, POSTINGS, tuple(zip(names, low, strict=True)), tuple(zip(names, high, strict=True)))
 
+    def beside(self, terms: Sequence[str]) -> Ask:
+        """The query that finds a resource with a term of the span beside these; its position tells the term."""
+        bounds = {"$gte": self.span.low, "$lte" if self.span.upto else "$lt": self.span.high, "$nin": list(terms)}
+        return Ask({"t": {"$elemMatch": bounds}}, (), {_KEY: {"$meta": "indexKey"}}, POSTINGS)
+
     def points(self, terms: Sequence[str]) -> Points:
         """The segment of all terms of the span, without those that the pattern does not find."""
         return Points(self.filter, tuple(term for term in terms if self.pattern.search(term)))

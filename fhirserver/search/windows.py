@@ -47,7 +47,7 @@ def wanted(release: Release, type_: str, conjuncts: Sequence[Node]) -> bool:
 
 def _excludes(test: date.When, class_: int) -> bool:
     """Whether the spans of a class are too long to lie within what is asked for."""
-    return test.prefix == "eq" and class_ > order.DAYS and test.high - test.low <= order.LENGTHS[class_ - 1]
+    return test.prefix == "eq" and class_ > order.MOMENTS and test.high - test.low <= order.LENGTHS[class_ - 1]
 
 
 def _bounds(test: date.When, class_: int, length: timedelta) -> tuple[str | None, str | None]:

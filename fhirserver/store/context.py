@@ -16,6 +16,7 @@ from fhirserver.store.cache import Cache
 from fhirserver.store.codec import PLAIN, Document
 from fhirserver.store.documents import Stored, Version
 from fhirserver.store.inserts import Inserts
+from fhirserver.store.leaps import Leaps
 from fhirserver.store.locks import Queues
 from fhirserver.store.tally import Operation
 
@@ -60,6 +61,7 @@ class Context:
     superseded: list[Document] = field(default_factory=list)
     inserting: dict[str, Inserts] = field(default_factory=dict)
     max_scanned: int = 20_000
+    leaps: Leaps = field(default_factory=Leaps)
 
     def within(self, session: Session, careful: bool) -> Context:
         """The same in a transaction that begins."""
@@ -74,6 +76,7 @@ class Context:
             careful,
             self.collections,
             max_scanned=self.max_scanned,
+            leaps=self.leaps,
         )
 
     def elsewhere(self, db: AsyncDatabase[Document], cache: Cache) -> Context:

@@ -25,7 +25,7 @@ from fhirserver.store.context import Context
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 4
+LAYOUT = 5
 """The number of the layout that this code reads and writes."""
 
 CHANGES = "changes"
@@ -83,7 +83,14 @@ async def _from_third(db: AsyncDatabase[Document], richness: Richness) -> None:
             await reindexing.parted(db, type_, richness)
 
 
-MIGRATIONS: dict[int, Migration] = {1: _from_first, 2: _from_second, 3: _from_third}
+async def _from_fourth(db: AsyncDatabase[Document], _: Richness) -> None:
+    """Layout 4 told three lengths of a main date's span apart, where there are five now."""
+    for type_ in sorted(name for name in await db.list_collection_names() if name[:1].isupper()):
+        log.info("Ordering %s anew: the layout of the database has changed.", type_)
+        await reindexing.classed(db, type_)
+
+
+MIGRATIONS: dict[int, Migration] = {1: _from_first, 2: _from_second, 3: _from_third, 4: _from_fourth}
 """From a layout to the next: migration N takes a database from N to N + 1."""
 
 

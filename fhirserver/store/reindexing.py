@@ -9,8 +9,8 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from fhirserver.fhirjson import Resource
-from fhirserver.resources.registry import Release
-from fhirserver.search import infix
+from fhirserver.resources.registry import Release, placed
+from fhirserver.search import infix, order
 from fhirserver.search.kinds.string import whole
 from fhirserver.search.parameters import viewed
 from fhirserver.search.presence import MARK
@@ -69,6 +69,21 @@ async def seen_otherwise(db: AsyncDatabase[Document], type: str, index: Index) -
         }
         update = {"$addToSet": added, **({"$set": keys} if keys else {})}
         updates.append(UpdateOne({"_id": found["_id"], "v": found["v"]}, storable(update)))
+        if len(updates) == _TOGETHER:
+            await collection.bulk_write(updates, ordered=False)
+            updates = []
+    if updates:
+        await collection.bulk_write(updates, ordered=False)
+
+
+async def classed(db: AsyncDatabase[Document], type: str) -> None:
+    """Gives the class of the main date's span anew, which the ranges that a document holds tell alone."""
+    collection = db[type]
+    updates: list[UpdateOne] = []
+    async for found in collection.find({"gone": False}, {"v": 1, "rel": 1, "w": 1, "x": 1}):
+        class_, _ = order.place(order.main_date(found["rel"], placed(type)), found.get("x", []))
+        if class_ != found.get("w"):
+            updates.append(UpdateOne({"_id": found["_id"], "v": found["v"]}, {"$set": {"w": class_}}))
         if len(updates) == _TOGETHER:
             await collection.bulk_write(updates, ordered=False)
             updates = []

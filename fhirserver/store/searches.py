@@ -7,6 +7,7 @@ repeated when resources come and go in between.
 from __future__ import annotations
 
 import heapq
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -150,6 +151,10 @@ MOST_LEAPS = 4_000
 """Different terms that are sought for one page; each takes a third of a millisecond."""
 
 
+NEW_LEAPS = 8
+"""Terms that may have come since a search remembered the others; with more of them all are sought again."""
+
+
 async def landed(
     ctx: Context, type: str, leap: Leap, segments: Sequence[Segment], after: tuple[Any, ...] | None
 ) -> Sequence[Segment]:
@@ -159,17 +164,34 @@ async def landed(
     """
     if after is not None and after[0] != 0:
         return segments
-    terms: list[str] = []
-    while rows := await rows_of(ctx, type, leap.seek(terms[-1] if terms else None), 1):
-        terms.append(leap.position(rows[0])[0])
-        if len(terms) == FEW_LEAPS and after is None and await size(ctx, type) <= ctx.max_scanned:
-            return segments
-        if len(terms) >= MOST_LEAPS:
-            raise TooCostly(
-                f"{type} has more than {MOST_LEAPS} different values that would have to be looked through: narrow the "
-                "search down by a parameter with a whole value, or ask for how a value begins."
-            )
+    terms = await _remembered(ctx, type, leap)
+    if terms is None:
+        terms = []
+        while rows := await rows_of(ctx, type, leap.seek(terms[-1] if terms else None), 1):
+            terms.append(leap.position(rows[0])[0])
+            if len(terms) == FEW_LEAPS and after is None and await size(ctx, type) <= ctx.max_scanned:
+                return segments
+            if len(terms) >= MOST_LEAPS:
+                raise TooCostly(
+                    f"{type} has more than {MOST_LEAPS} different values that would have to be looked through: narrow "
+                    "the search down by a parameter with a whole value, or ask for how a value begins."
+                )
+    ctx.leaps.remember((type, leap.span), terms)
     return (leap.points(terms),)
+
+
+async def _remembered(ctx: Context, type: str, leap: Leap) -> list[str] | None:
+    """The terms that an earlier search sought, with those that are new; None when there are none, or many new ones.
+
+    Terms that no resource has any more do no harm.
+    """
+    terms = ctx.leaps.known((type, leap.span))
+    for _ in range(NEW_LEAPS if terms else 0):
+        rows = await rows_of(ctx, type, leap.beside(terms), 1)
+        if not rows:
+            return terms
+        insort(terms, leap.position(rows[0])[0])
+    return None
 
 
 async def size(ctx: Context, type: str) -> int:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Interval
-from fhirserver.search import presence
+from fhirserver.search import order, presence
+from fhirserver.search.indexing import entry
 from fhirserver.search.segments import Ordered, Placed
 from fhirserver.settings import Settings
 from fhirserver.store import changes, marks
@@ -389,6 +390,26 @@ async def test_layout_3_is_searched_by_what_r4_calls_a_parameter_after_its_migra
         assert await again.count("ResearchSubject", {"t": term}) == 1, term
     assert await again.count("ResearchSubject", {"s.R4-status": {"$gt": ""}}) == 1
     assert await again.count("ResearchSubject", {"t": "status|active"}) == 0
+    await again.close()
+
+
+async def test_layout_4_lies_in_the_order_of_its_dates_after_its_migration(
+    store: Store, settings: Settings, mongodb_uri: str
+) -> None:
+    dates = {"1": "2020-03-05T10:00:00Z", "2": "2020-03-05", "3": "2020-03", "4": "2020", "5": None}
+    for id_, date in dates.items():
+        observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+        found = observation | ({"effectiveDateTime": date} if date else {})
+        await put(store, found, id_, entry("R5", found))
+    db = store._ctx.db
+    classes = {each["_id"]: each["w"] async for each in db["Observation"].find()}
+    assert [classes[id_] for id_ in dates] == [order.MOMENTS, order.DAYS, order.MONTHS, order.YEARS, order.NONE]
+    earlier = {order.MOMENTS: 1, order.DAYS: 1, order.MONTHS: 2, order.YEARS: 2, order.NONE: 0}
+    for id_, class_ in classes.items():
+        await db["Observation"].update_one({"_id": id_}, {"$set": {"w": earlier[class_]}})
+    await db["meta"].update_one({"_id": "layout"}, {"$set": {"number": 4}})
+    again = await connect(settings, mongodb_uri)
+    assert {each["_id"]: each["w"] async for each in db["Observation"].find()} == classes
     await again.close()
 
 

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from fhirserver.errors import TooCostly
+from fhirserver.search.asks import Ask
 from fhirserver.search.kinds.terms import Span
 from fhirserver.search.scans import Leap, Points, Scan
 from fhirserver.search.segments import Gathered, Keyed, Ordered, Placed, Segment, Window
-from fhirserver.store import searches
+from fhirserver.store import leaps, searches
+from fhirserver.store.context import Context
 from fhirserver.store.documents import Page, Query
+from fhirserver.store.leaps import Leaps
 from fhirserver.store.store import Store
 from tests.conftest import Opener
 from tests.store.things import Entry, body, patient, put
@@ -174,5 +177,43 @@ async def test_terms_are_sought_one_by_one_where_they_are_few_or_a_scan_would_be
     assert (sought.last or (1,))[0] == 0
     monkeypatch.setattr(searches, "MOST_LEAPS", 5)
     with pytest.raises(TooCostly, match="more than 5 different values"):
-        await large.page("Patient", (leap, scan), 1)
+        await (await open_store(max_scanned=5)).page("Patient", (leap, scan), 1)
     assert await store.size("Patient") == 12
+
+
+@pytest.mark.parametrize("new", [0, 1, searches.NEW_LEAPS - 1, searches.NEW_LEAPS, 30])
+async def test_terms_are_remembered_and_new_ones_found(
+    store: Store, open_store: Opener, monkeypatch: pytest.MonkeyPatch, new: int
+) -> None:
+    async def made(numbers: range) -> None:
+        for number in numbers:
+            await put(store, patient(n=number), f"p{number:02}", Entry(["|live", f"u|{number:02}"], o=f"{number:02}"))
+
+    await made(range(0, 40, 2))
+    leap = Leap({}, Span("t", "", "u|", "u}"), re.compile("."))
+    searching = await open_store()
+    assert len(await _all(searching, (leap,), 50)) == 20
+    await made(range(1, 2 * new, 2))
+    await store.remove("Patient", "p04")
+    asked: list[Ask] = []
+    rows_of = searches.rows_of
+
+    async def counted(ctx: Context, type: str, ask: Ask, limit: int) -> list[dict[str, Any]]:
+        asked.append(ask)
+        return await rows_of(ctx, type, ask, limit)
+
+    monkeypatch.setattr(searches, "rows_of", counted)
+    expected = sorted({*range(0, 40, 2), *range(1, 2 * new, 2)} - {4})
+    assert await _all(searching, (leap,), 100) == [f"p{number:02}" for number in expected]
+    if new < searches.NEW_LEAPS:
+        assert len(asked) == new + 2
+    assert await _all(searching, (leap,), 100) == await _all(await open_store(), (leap,), 100)
+
+
+def test_of_the_terms_that_were_sought_the_latest_and_not_the_many_are_remembered() -> None:
+    remembered, spans = Leaps(), [Span("t", "", str(number), "~") for number in range(leaps.MOST_SPANS + 2)]
+    for span in spans:
+        remembered.remember(("Patient", span), ["a"])
+    assert [bool(remembered.known(("Patient", span))) for span in spans] == [False] * 2 + [True] * leaps.MOST_SPANS
+    remembered.remember(("Patient", spans[-1]), ["a"] * (leaps.MOST_TERMS + 1))
+    assert remembered.known(("Patient", spans[-1])) == []
