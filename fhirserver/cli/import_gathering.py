@@ -42,6 +42,7 @@ class Gathering:
 
     server: Server
     _waiting: deque[_Wanted] = field(default_factory=deque)
+    _under_way: int = 0
     _writers: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def import_one(self, given: Source, traced: bool) -> Row:
@@ -50,18 +51,22 @@ class Gathering:
             return await import_one(self.server, given, traced)
         wanted = _Wanted(given, asyncio.get_running_loop().create_future())
         self._waiting.append(wanted)
-        if len(self._writers) < UNDER_WAY:
+        if self._under_way < UNDER_WAY:
+            self._under_way += 1
             writer = asyncio.create_task(self._import_all(traced))
             self._writers.add(writer)
             writer.add_done_callback(self._writers.discard)
         return await wanted.done
 
     async def _import_all(self, traced: bool) -> None:
-        # Those that come in one go come one after the other: let them.
-        await asyncio.sleep(0)
-        while self._waiting:
-            together = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
-            await self._import(together, traced)
+        try:
+            # Those that come in one go come one after the other: let them.
+            await asyncio.sleep(0)
+            while self._waiting:
+                together = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+                await self._import(together, traced)
+        finally:
+            self._under_way -= 1
 
     async def _import(self, together: Sequence[_Wanted], traced: bool) -> None:
         done = {}

@@ -37,13 +37,15 @@ class Combiner:
 
     ctx: Context
     _waiting: list[_Request] = field(default_factory=list)
+    _under_way: int = 0
     _writers: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def create(self, items: Sequence[Put]) -> list[Written]:
         """Writes all `items`, which are new under new ids, or none; refusals concern this request alone."""
         request = _Request(items, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
-        if len(self._writers) < AT_ONCE:
+        if self._under_way < AT_ONCE:
+            self._under_way += 1
             # It works for many requests: what it does is counted and logged as none's.
             writer = asyncio.create_task(self._write_all(), context=contextvars.Context())
             self._writers.add(writer)
@@ -51,6 +53,13 @@ class Combiner:
         return await request.done
 
     async def _write_all(self) -> None:
+        try:
+            await self._write_waiting()
+        finally:
+            # At once, not when the task is seen to have ended: who comes in between would wait for nobody.
+            self._under_way -= 1
+
+    async def _write_waiting(self) -> None:
         while self._waiting:
             together = self._next()
             try:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from fhirserver.errors import Duplicate, TooLarge
+from fhirserver.store import combining
 from fhirserver.store.documents import Put, Written
 from fhirserver.store.store import Store
 from tests.conftest import Opener
@@ -31,6 +34,21 @@ async def test_requests_that_come_together_are_all_written(open_store: Opener) -
     assert await _count(stores[0]) == [60, 60, 60]
     assert body(await stores[1].read("Observation", "n7-Observation"))["n"] == 7
     assert len(await history(stores[0], "Patient", "n7-Patient", limit=5)) == 1
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_who_comes_the_moment_a_transaction_ends_is_written_too(
+    store: Store, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(combining, "AT_ONCE", at_once)
+
+    async def several(name: str) -> None:
+        for turn in range(5):
+            await store.create_many(_three(f"{name}-{turn}"))
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(several(f"n{number}") for number in range(at_once)))
+    assert await _count(store) == [5 * at_once] * 3
 
 
 async def test_one_that_cannot_be_written_fails_alone_and_whole(store: Store) -> None:
