@@ -17,7 +17,7 @@ from fhirserver.cli.sources import Source
 from fhirserver.interactions.import_together import import_together
 from fhirserver.interactions.server import Server
 
-TOGETHER = 8
+TOGETHER = 16
 """Records of a transaction: with more the round trips that are saved weigh little, and one that fails costs more."""
 
 UNDER_WAY = 2

@@ -18,7 +18,7 @@ from fhirserver.interactions.import_record import Imported, Mapped, imported, kn
 from fhirserver.interactions.server import Server
 from fhirserver.interactions.write import Outcome
 
-MOST = 500
+MOST = 1000
 """Resources after which a transaction takes no more records."""
 
 
