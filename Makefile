@@ -25,7 +25,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
 examples: $(VENV)/.dev
 	FHIRSERVER_TEST_EVERY_EXAMPLE=1 $(BIN)/pytest -n 2 tests/web/test_official_examples.py tests/web/test_r4_examples.py \
