@@ -66,7 +66,11 @@ class Settings(BaseSettings):
     mongodb_driver: Literal["pymongo", "motor"] = Field(
         "pymongo", description="Driver: PyMongo's own async API, or Motor (needs the extra 'motor')."
     )
-    mongodb_cache_mb: int = Field(512, ge=256, description="Memory the private mongod may use as its cache, in MB.")
+    mongodb_cache_mb: int | None = Field(
+        None,
+        ge=256,
+        description="Memory the private mongod may use as its cache, in MB. Default: an eighth of all, 512 to 2048.",
+    )
     workers: int = Field(1, ge=1, le=64, description="Number of server processes.")
     seed: bool = Field(
         False, description="Load the trials and sample patients of the seed directory into an empty store."

@@ -21,7 +21,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from fhirserver.errors import StartupError
 from fhirserver.settings import Settings
-from fhirserver.store import datadir, mongod
+from fhirserver.store import datadir, memory, mongod
 from fhirserver.store.supervisor import Supervisor
 
 _POLL_S = 0.02
@@ -95,7 +95,9 @@ def start(settings: Settings, *, exclusive: bool = True, wait_s: float = 60) -> 
         if place.scratch:
             stack.callback(shutil.rmtree, place.scratch, ignore_errors=True)
         supervisor = Supervisor(
-            [program, *mongod.arguments(settings.mongodb_cache_mb), *place.bind], directory, place.uri
+            [program, *mongod.arguments(settings.mongodb_cache_mb or memory.cache_mb()), *place.bind],
+            directory,
+            place.uri,
         )
         stack.callback(supervisor.stop)
         supervisor.begin()
