@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fhirserver.cli import import_report as report
 from fhirserver.cli.import_report import Row
 from fhirserver.cli.importing import import_one
 from fhirserver.cli.sources import Source
@@ -38,7 +37,7 @@ class _Wanted:
 
 @dataclass(slots=True)
 class Gathering:
-    """Imports of one process; `traced` where the rows say what became of each field."""
+    """Imports of one process."""
 
     server: Server
     _waiting: deque[_Wanted] = field(default_factory=deque)
@@ -46,7 +45,7 @@ class Gathering:
     _writers: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def import_one(self, given: Source, traced: bool) -> Row:
-        """What became of a record; it does not raise."""
+        """What became of a record, and of each of its fields if `traced`; it does not raise."""
         if len(given.data) >= LARGE:
             return await import_one(self.server, given, traced)
         wanted = _Wanted(given, asyncio.get_running_loop().create_future())
@@ -73,7 +72,6 @@ class Gathering:
         if len(together) > 1:
             done = await import_together(self.server, [each.given.data for each in together])
         for number, each in enumerate(together):
-            if number in done:
-                each.done.set_result(report.imported(each.given, done[number], traced))
-            else:
-                each.done.set_result(await import_one(self.server, each.given, traced))
+            row = await import_one(self.server, each.given, traced, done.get(number))
+            if not each.done.done():  # whoever asked may have gone
+                each.done.set_result(row)

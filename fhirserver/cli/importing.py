@@ -18,7 +18,7 @@ from fhirserver.cli import import_report as report
 from fhirserver.cli.import_report import Row
 from fhirserver.cli.sources import Source
 from fhirserver.errors import FhirError
-from fhirserver.interactions.import_record import import_record, source, stored
+from fhirserver.interactions.import_record import Imported, import_record, source, stored
 from fhirserver.interactions.server import Server
 
 TOGETHER = 32
@@ -34,10 +34,13 @@ Import = Callable[[Source], Awaitable[Row]]
 """What imports one record and says what became of it; it does not raise."""
 
 
-async def import_one(server: Server, given: Source, traced: bool) -> Row:
-    """Imports a record in this process. One that meets a fault of ours does not end the run of all the others."""
+async def import_one(server: Server, given: Source, traced: bool, done: Imported | None = None) -> Row:
+    """Imports a record in this process, unless it is `done` already, and says what became of it.
+
+    One that meets a fault of ours does not end the run of all the others.
+    """
     try:
-        return report.imported(given, await import_record(server, given.data), traced)
+        return report.imported(given, done or await import_record(server, given.data), traced)
     except FhirError as error:
         return report.failed(given, error)
     except Exception as error:

@@ -6,7 +6,7 @@ many round trips as eight together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -33,20 +33,25 @@ async def import_together(server: Server, records: Sequence[bytes]) -> dict[int,
         # Whatever is wrong with it is told when it is imported by itself.
         with suppress(Exception):
             found[number] = mapped(data, server.release)
+    # Nor is it told here what is wrong with storing them.
+    with suppress(Exception):
+        return await _stored(server, found)
+    return {}
+
+
+async def _stored(server: Server, found: Mapping[int, Mapped]) -> dict[int, Imported]:
     there = await known(server, list(found.values()))
     chosen = _Chosen(server)
     new = [number for number, record in found.items() if record.study["id"] not in there and chosen.take(record)]
     if len(new) < 2:
         return {}
     taken = [found[number] for number in new]
-    with suppress(Exception):
-        async with turn(taken):
-            outcomes = await bundle_writes.perform(server, chosen.asks, keep_ids=True, merge=merge)
-        return {
-            number: imported(server, record, [_outcome(outcomes, at, first) for at, first in places])
-            for number, record, places in zip(new, taken, chosen.places, strict=True)
-        }
-    return {}
+    async with turn(taken):
+        outcomes = await bundle_writes.perform(server, chosen.asks, keep_ids=True, merge=merge)
+    return {
+        number: imported(server, record, [_outcome(outcomes, at, first) for at, first in places])
+        for number, record, places in zip(new, taken, chosen.places, strict=True)
+    }
 
 
 class _Chosen:

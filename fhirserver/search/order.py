@@ -129,7 +129,7 @@ def place(main: str | None, elements: list[dict[str, Any]]) -> tuple[int, str]:
     low, high = spans[0]
     if len(spans) > 1:
         return LONG, instant(min(low for low, _ in spans))
-    return next(class_ for class_, most in LENGTHS.items() if high - low <= most), instant(low)
+    return next((class_ for class_, most in LENGTHS.items() if high - low <= most), LONG), instant(low)
 
 
 LENGTHS: Final = {
