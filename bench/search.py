@@ -23,7 +23,7 @@ from bench import search_load, search_queries, search_report, servers
 from bench.client import BenchError
 from bench.search_data import TYPES, Sizes
 from bench.search_load import Built
-from bench.search_measure import PAGE, Caller, Cost, Examiner
+from bench.search_measure import Caller, Cost, Examiner
 from bench.search_queries import Query
 from fhirserver.settings import Settings
 from fhirserver.store import embedded
@@ -57,13 +57,12 @@ WIDE = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A search, its cost in the large store, and its milliseconds in both, of pages of `size` resources at most."""
+    """A search, its cost in the large store, and its milliseconds in both."""
 
     query: Query
     cost: Cost
     small_ms: float
     large_ms: float
-    size: int = PAGE
 
     @property
     def ratio(self) -> float:
@@ -206,15 +205,11 @@ class Meter:
             row = self._timed(query, cost, self._repeat)
             if row.ratio > 2:  # A machine that was busy for a moment is asked again.
                 row = self._timed(query, cost, self._repeat * 3)
-            if row.ratio > 2 and (size := max(1, self._near.entries(query.path))) < self._far.entries(query.path):
-                # Fifty resources weigh more than one: what the size of the store costs shows in pages of as many.
-                row = self._timed(query, cost, self._repeat * 3, size)
             found.append(row)
         return found
 
-    def _timed(self, query: Query, cost: Cost, repeat: int, size: int = PAGE) -> Row:
-        times = (each.latency(query.path, repeat, size) for each in (self._near, self._far))
-        return Row(query, cost, *times, size)
+    def _timed(self, query: Query, cost: Cost, repeat: int) -> Row:
+        return Row(query, cost, self._near.latency(query.path, repeat), self._far.latency(query.path, repeat))
 
 
 def _deep(caller: Caller, path: str) -> Deep:

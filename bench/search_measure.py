@@ -107,13 +107,9 @@ class Caller:
         taken = (time.perf_counter() - began) * 1000
         return answer.status, json.loads(content), taken
 
-    def entries(self, path: str) -> int:
-        """How many resources the first page of a search holds."""
-        return len(self.ask(f"{path}&_count={PAGE}")[1].get("entry", ()))
-
-    def latency(self, path: str, repeat: int, size: int = PAGE) -> float:
-        """The median of the milliseconds of a page of `size`, after one that is not counted."""
-        asked = f"{path}&_count={size}"
+    def latency(self, path: str, repeat: int) -> float:
+        """The median of the milliseconds of a page, after one that is not counted."""
+        asked = f"{path}&_count={PAGE}"
         status, body, _ = self.ask(asked)
         if status != 200:
             raise BenchError(f"{asked} is answered with {status}: {body['issue'][0]['diagnostics']}")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from bench.search_data import TYPES, Sizes
 from bench.search_load import Built
-from bench.search_measure import PAGE
 
 if TYPE_CHECKING:
     from bench.search import Result, Row
@@ -49,7 +48,6 @@ def summary(result: Result) -> str:
             lambda row: row.ratio <= 2,
             lambda row: f"{row.small_ms:.1f} ms → {row.large_ms:.1f} ms",
         ),
-        *_shorter(done),
         _aim(
             "every _sort reads an index in its order",
             [row for row in result.sorts if row.cost.refused is None],
@@ -104,14 +102,6 @@ def _aim(aim: str, rows: list[Row], holds: Callable[[Row], bool], said: Callable
     if len(missed) > MOST:
         lines.append(f"    and {len(missed) - MOST} more")
     return "\n".join(lines)
-
-
-def _shorter(rows: list[Row]) -> Iterable[str]:
-    """Searches of which the small store has less than a page, and which were compared by pages of as many."""
-    short = [row for row in rows if row.size < PAGE]
-    if short:
-        yield f"    {len(short)} of them by pages of as many resources as the small store has:"
-        yield from (f"    {row.query.path}: {row.size}, {row.small_ms:.1f} ms → {row.large_ms:.1f} ms" for row in short)
 
 
 def _deep(result: Result) -> Iterable[str]:
