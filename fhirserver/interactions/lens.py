@@ -7,6 +7,7 @@ form. https://hl7.org/fhir/R5/versioning.html
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
@@ -25,7 +26,7 @@ def served(server: Server, version: Version) -> Version:
     """A stored version in the form that the client speaks; what it becomes is remembered like the version itself."""
     if version.release == server.release or version.gone or not has_lens(version.type):
         return version
-    return server.store.formed(version, server.release, _formed)
+    return server.store.formed(version, server.release, partial(_formed, server.release))
 
 
 def spoken(server: Server, resource: Resource) -> Resource:
@@ -34,7 +35,7 @@ def spoken(server: Server, resource: Resource) -> Resource:
     return converted(resource, server.form(type_), server.release)
 
 
-def _formed(version: Version, release: Release) -> Version:
+def _formed(release: Release, version: Version) -> Version:
     stored = stored_release(release, version.type)
     body = fhirjson.dumps(converted(fhirjson.loads(version.body), stored, release))
     return replace(version, release=release, body=body)

@@ -7,6 +7,7 @@ https://hl7.org/fhir/R5/search.html#score
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +19,7 @@ from fhirserver.search import relevance
 from fhirserver.search.ast import Node
 from fhirserver.search.mongo import to_mongo
 from fhirserver.search.parse import SearchRequest
-from fhirserver.search.relevance import asked, score
+from fhirserver.search.relevance import asked, score, text
 from fhirserver.search.results import SCORE
 from fhirserver.store.documents import Page, Version
 
@@ -48,7 +49,9 @@ async def page(
             f"More than {MOST} resources match, too many to be ranked: search for more words, or leave out _sort."
         )
     best_first = -1 if not request.sort[0][1] else 1
-    ranked = sorted((best_first * score(terms, texts), id_) for id_, texts in found)
+    ranked = sorted(
+        (best_first * score(terms, {code: text(lines) for code, lines in texts.items()}), id_) for id_, texts in found
+    )
     if after is not None:
         if len(after) != 2 or not isinstance(after[0], Decimal) or not isinstance(after[1], str):
             raise BadRequest(
@@ -66,4 +69,14 @@ def scores(server: Server, request: SearchRequest, versions: Sequence[Version]) 
     terms = asked(request.filter) if request.score else ()
     if not terms:
         return [None] * len(versions)
-    return [relevance.of(server.release, terms, fhirjson.loads(version.body)) for version in versions]
+    codes = list(dict.fromkeys(code for code, _ in terms))
+    return [score(terms, {code: _text(server, code, version) for code in codes}) for version in versions]
+
+
+def _text(server: Server, code: str, version: Version) -> bytes:
+    """The text of a version that a parameter looks in; remembered like the version, as it takes longer to make."""
+
+    def made(version: Version) -> Version:
+        return replace(version, body=relevance.read_by(server.release, code, fhirjson.loads(version.body)))
+
+    return server.store.formed(version, f"{server.release} {code}", made).body

@@ -7,8 +7,9 @@ the same on every page and whatever others write. https://hl7.org/fhir/R5/search
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from fhirserver.resources.registry import Release
@@ -36,26 +37,31 @@ def asked(node: Node) -> tuple[Asked, ...]:
     return ()
 
 
-def score(wanted: Iterable[Asked], texts: Mapping[str, Iterable[str]]) -> Decimal:
-    """The score of the texts of a resource, by parameter (the field f of its document), to four places."""
+def text(lines: Iterable[str]) -> bytes:
+    """The lines that a parameter looks in (the field f of a document) as one text, to be scored."""
+    # Neighbours share a space, which would hide the second of two equal ones from a count without overlaps.
+    return "\n".join(lines).replace(" ", "  ").encode()
+
+
+def read_by(release: Release, code: str, resource: dict[str, Any]) -> bytes:
+    """The text of a resource that a parameter looks in; none where its type has no such parameter."""
+    known = parameters(release, resource["resourceType"])
+    values = known[code].values(resource) if code in known else ()
+    return text(line for type_, value in values for line in read(release, type_, value).lines)
+
+
+def score(wanted: Iterable[Asked], texts: Mapping[str, bytes]) -> Decimal:
+    """The score of the texts of a resource, by parameter, to four places."""
     parts: list[float] = []
     for code, test in wanted:
-        lines = tuple(texts.get(code, ()))
-        # Neighbours share a space, which would hide the second of two equal ones from a count without overlaps.
-        needle = f" {'  '.join(test.words)}{'' if test.begins else ' '}"
-        times = sum(line.replace(" ", "  ").count(needle) for line in lines)
-        length = sum(line.count(" ") - 1 for line in lines)
+        found = texts.get(code, b"")
+        times = found.count(_needle(test))
+        length = found.count(b"  ") - found.count(b"\n") - 1
         parts.append(times / (times + _SATURATION * (1 - _LENGTH + _LENGTH * length / _AVERAGE)) if times else 0.0)
-    found = sum(parts) / len(parts) if parts else 0.0
-    return Decimal(f"{found:.4f}")
+    mean = sum(parts) / len(parts) if parts else 0.0
+    return Decimal(f"{mean:.4f}")
 
 
-def of(release: Release, wanted: Sequence[Asked], resource: dict[str, Any]) -> Decimal:
-    """The score of a resource."""
-    known = parameters(release, resource["resourceType"])
-    texts = {
-        code: [line for type_, value in known[code].values(resource) for line in read(release, type_, value).lines]
-        for code in dict.fromkeys(code for code, _ in wanted)
-        if code in known
-    }
-    return score(wanted, texts)
+@lru_cache(256)
+def _needle(test: Words) -> bytes:
+    return f" {'  '.join(test.words)}{'' if test.begins else ' '}".encode()

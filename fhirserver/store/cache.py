@@ -45,17 +45,17 @@ class Cache:
         self._versions.move_to_end(key)
         return self._versions[key]
 
-    def form(self, version: Version, release: str) -> Version | None:
-        """A version in the form of another release, if that is kept."""
-        return self.get(f"{version.type} {release}", version.id, version.version)
+    def form(self, version: Version, name: str) -> Version | None:
+        """Another form of a version, such as that of another release, if that is kept."""
+        return self.get(f"{version.type} {name}", version.id, version.version)
 
-    def put_form(self, version: Version, form: Version) -> Version:
-        """Keeps the form of a version in another release, where the version itself is kept: then it is committed.
+    def put_form(self, version: Version, name: str, form: Version) -> Version:
+        """Keeps another form of a version, where the version itself is kept: then it is committed.
 
         What a transaction reads of its own writes may never come to be, and another version have its number.
         """
         if self._versions.get((version.type, version.id, version.version)) is version:
-            self._put((f"{form.type} {form.release}", form.id, form.version), form)
+            self._put((f"{form.type} {name}", form.id, form.version), form)
         return form
 
     def put(self, version: Version) -> None:

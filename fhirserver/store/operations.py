@@ -20,7 +20,7 @@ from fhirserver.store.parameters import Parameters
 from fhirserver.store.timeline import Extent
 from fhirserver.store.walks import Step, Stretch
 
-Form = Callable[[Version, Release], Version]
+Form = Callable[[Version], Version]
 """Puts a version into the form of a release."""
 
 
@@ -51,10 +51,10 @@ class Operations:
         """The search parameters that were defined at run time."""
         return Parameters(self._ctx)
 
-    def formed(self, version: Version, release: Release, form: Form) -> Version:
-        """The version in the form of another release, made once as long as it is remembered."""
-        kept = self._ctx.cache.form(version, release)
-        return self._ctx.cache.put_form(version, form(version, release)) if kept is None else kept
+    def formed(self, version: Version, name: str, form: Form) -> Version:
+        """The version in another form, such as that of another release, made once as long as it is remembered."""
+        kept = self._ctx.cache.form(version, name)
+        return self._ctx.cache.put_form(version, name, form(version)) if kept is None else kept
 
     async def read(self, type: str, id: str) -> Version | None:
         """The current version, also when it is a deletion."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import heapq
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from fhirserver.errors import TooCostly
-from fhirserver.search.asks import Ask
+from fhirserver.search.asks import RANGES, Ask
 from fhirserver.search.scans import Leap, Scan
 from fhirserver.search.segments import Keyed, Ordered, Placed, Segment, behind
 from fhirserver.store.codec import Document
@@ -79,16 +79,22 @@ def _in_order(segments: Sequence[Segment], rows: Sequence[Row]) -> list[tuple[in
 
     None at all if a scan may have been passed over: MongoDB reads the alternatives in an order of its own.
     """
+    places = [segments[0].position(row) for row in rows]
+    if any(place >= following for place, following in pairwise(places)):
+        return []
     met: list[tuple[int, Row]] = []
-    last: tuple[Any, ...] = ()
-    for row in rows:
-        place = segments[0].position(row)
-        at = next((n for n, each in enumerate(segments) if isinstance(each, Scan) and each.holds(place)), None)
-        if at is None or (last and not (last < (at, *place) and at <= last[0] + 1)):
+    for place, row in zip(places, rows, strict=True):
+        last = at = met[-1][0] if met else 0
+        while at < len(segments) and not _holds(segments[at], place):
+            at += 1
+        if at == len(segments) or (met and at > last + 1):
             return []
-        last = (at, *place)
         met.append((at, row))
     return met
+
+
+def _holds(segment: Segment, place: tuple[Any, ...]) -> bool:
+    return isinstance(segment, Scan) and segment.holds(place)
 
 
 async def _nothing(ctx: Context, type: str, segments: Sequence[Segment]) -> bool:
@@ -115,7 +121,8 @@ async def _rows(ctx: Context, type: str, segment: Segment, after: tuple[Any, ...
 
 async def rows_of(ctx: Context, type: str, ask: Ask, limit: int) -> list[Row]:
     """At most `limit` rows of one query: id, version and its fields."""
-    collection = ctx.of(type) if ask.index or ask.computed else ctx.plain(type)
+    # Of all keys and fields that order a result, those of ranges alone are numbers.
+    collection = ctx.of(type) if ask.index == RANGES or ask.computed else ctx.plain(type)
     if ask.computed:
         found: Any = collection.aggregate(
             stages(ask, limit), session=ctx.session, maxTimeMS=ctx.search_timeout_ms, batchSize=limit + 1

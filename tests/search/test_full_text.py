@@ -12,7 +12,7 @@ from fhirserver.errors import BadRequest
 from fhirserver.search import prose, wording
 from fhirserver.search.ast import And, Node, Not, Or, Param
 from fhirserver.search.kinds.fulltext import Words
-from fhirserver.search.relevance import asked, score
+from fhirserver.search.relevance import asked, score, text
 
 
 def leaf(words: tuple[str, ...], begins: bool) -> Node:
@@ -117,12 +117,12 @@ def test_scores_grow_with_occurrences_and_shrink_with_length() -> None:
     assert len(wanted) == 2
 
     def of(*lines: str) -> Decimal:
-        return score(wanted, {"_content": [f" {line} " for line in lines]})
+        return score(wanted, {"_content": text(f" {line} " for line in lines)})
 
     assert of("nothing") == 0
     assert 0 < of("a lung") < of("lung lung") < of("lung lung small cell") < 1
     assert of("lung" + " filler" * 500) < of("lung")
     assert of("small x cell") == 0
-    assert score(asked(leaf(("lu",), True)), {"_content": [" lung lu "]}) == score(
-        asked(leaf(("lung",), False)), {"_content": [" lung lung "]}
+    assert score(asked(leaf(("lu",), True)), {"_content": text([" lung lu "])}) == score(
+        asked(leaf(("lung",), False)), {"_content": text([" lung lung "])}
     )

@@ -70,6 +70,20 @@ async def test_the_best_comes_first_page_after_page(library: httpx.AsyncClient, 
     assert found == order
 
 
+async def test_a_score_is_of_the_version_that_is_served(serve: Serve) -> None:
+    async with serve() as client:
+
+        async def scored(release: str) -> float:
+            entry = (await client.get(f"/{release}/ResearchStudy?_content=lung")).json()["entry"][0]
+            return float(entry["search"]["score"])
+
+        await put(client, study("changing", {"title": "Of the lung"}))
+        first = await scored("r5")
+        assert await scored("r5") == first == await scored("r4")
+        await put(client, study("changing", {"title": "Of the lung, the lung"}))
+        assert await scored("r5") > first < await scored("r4")
+
+
 async def test_a_search_for_text_can_be_explained(library: httpx.AsyncClient) -> None:
     for query in (
         "_content=lung&_sort=_score",
