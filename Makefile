@@ -47,7 +47,7 @@ bench-search: $(VENV)/.dev
 	$(BIN)/python -m bench.search
 
 bench-records: $(VENV)/.dev
-	$(BIN)/python -m bench.record_rates $(if $(RECORDS),--records $(RECORDS))
+	$(BIN)/python -m bench.record_rates $(if $(wildcard $(RECORDS)),--records $(RECORDS))
 
 definitions: $(VENV)/.dev
 	$(BIN)/python tools/generate_definitions.py

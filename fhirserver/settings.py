@@ -100,7 +100,8 @@ class Settings(BaseSettings):
         20000,
         ge=0,
         description="Resources of a type up to which a search looks through all of them where no index answers it, as "
-        "for ':contains' on what contains_index does not list; of more it is refused with 422.",
+        "for ':contains' on what contains_index does not list; of more it is refused with 422, unless the parameter "
+        "has few different values.",
     )
     explain: Literal["local", "all", "none"] = Field(
         "local",

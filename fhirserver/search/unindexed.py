@@ -5,9 +5,14 @@ https://hl7.org/fhir/R5/search.html#modifiercontains
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from fhirserver.resources.registry import Release
 from fhirserver.search.ast import And, Node, Not, Or, Param
 from fhirserver.search.kinds import filtered, string
 from fhirserver.search.kinds.string import Contains, Says
+from fhirserver.search.kinds.terms import Span
+from fhirserver.search.parameters import parameters
 
 
 def unindexed(node: Node) -> Param | None:
@@ -23,6 +28,25 @@ def unindexed(node: Node) -> Param | None:
         case Param(test=filtered.Ends()):
             return node
     return None
+
+
+def values(release: Release, criterion: Param) -> Span | None:
+    """The postings of which each is another value of the criterion's parameter; None where not all have their own."""
+    if not isinstance(criterion.test, Contains | Says) or parameters(release, criterion.type)[criterion.code].union:
+        return None
+    return string.sought(criterion.code)
+
+
+def narrowed(node: Node, criterion: Param, postings: Sequence[str]) -> Node:
+    """The tree with the criterion asking for those of its parameter's values, all of which are given, that it finds."""
+    match node:
+        case And(nodes):
+            return And(tuple(narrowed(each, criterion, postings) for each in nodes))
+        case Or(nodes):
+            return Or(tuple(narrowed(each, criterion, postings) for each in nodes))
+        case Param(type_, code, Contains() | Says() as test) if node == criterion:
+            return Param(type_, code, string.among(code, test, postings))
+    return node
 
 
 def refusal(criterion: Param, called: str, most: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import Release, place, placed
+from fhirserver.search.kinds.terms import Span
 from fhirserver.search.segments import Segment
 from fhirserver.store import changes, following, labels, members, merging, reads, searches, timeline, walks
 from fhirserver.store.changes import Ask, Changes
@@ -158,6 +159,11 @@ class Operations:
         """About how many resources of a type are stored, deleted ones too; known without counting."""
         with self._ctx.translated():
             return await searches.size(self._ctx, type)
+
+    async def values(self, type: str, span: Span, most: int) -> list[str] | None:
+        """The different postings of a part of the index, in their order; None when there are more than `most`."""
+        with self._ctx.translated():
+            return await searches.values(self._ctx, self._at(type), span, most)
 
     async def labels(self, type: str, limit: int) -> Resource:
         """A Meta of the profiles, tags and security labels in use on a type, at most `limit` of each."""

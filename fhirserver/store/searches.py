@@ -7,13 +7,15 @@ repeated when resources come and go in between.
 from __future__ import annotations
 
 import heapq
+import re
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import islice, pairwise
 from typing import Any
 
 from fhirserver.errors import TooCostly
 from fhirserver.search.asks import RANGES, Ask
+from fhirserver.search.kinds.terms import Span
 from fhirserver.search.scans import Leap, Scan
 from fhirserver.search.segments import Keyed, Ordered, Placed, Segment, behind
 from fhirserver.store.codec import Document
@@ -22,6 +24,8 @@ from fhirserver.store.documents import BODY, Page, Query, Version, stored_of
 from fhirserver.store.reads import fetch, read_version, whole
 
 Row = dict[str, Any]
+
+_ANY = re.compile("")
 
 
 async def find(ctx: Context, type: str, query: Query) -> Page:
@@ -174,8 +178,8 @@ async def landed(
     terms = await _remembered(ctx, type, leap)
     if terms is None:
         terms = []
-        while rows := await rows_of(ctx, type, leap.seek(terms[-1] if terms else None), 1):
-            terms.append(leap.position(rows[0])[0])
+        async for term in _terms(ctx, type, leap):
+            terms.append(term)
             if len(terms) == FEW_LEAPS and after is None and await size(ctx, type) <= ctx.max_scanned:
                 return segments
             if len(terms) >= MOST_LEAPS:
@@ -185,6 +189,28 @@ async def landed(
                 )
     ctx.leaps.remember((type, leap.span), terms)
     return (leap.points(terms),)
+
+
+async def values(ctx: Context, type: str, span: Span, most: int) -> list[str] | None:
+    """The different terms of a span of postings in their order; None when there are more than `most`."""
+    every = Leap({}, span, _ANY)
+    found = await _remembered(ctx, type, every)
+    if found is None:
+        found = []
+        async for term in _terms(ctx, type, every):
+            found.append(term)
+            if len(found) > most:
+                return None
+    ctx.leaps.remember((type, span), found)
+    return found if len(found) <= most else None
+
+
+async def _terms(ctx: Context, type: str, leap: Leap) -> AsyncIterator[str]:
+    """The terms of a leap's span, one query each."""
+    last: str | None = None
+    while rows := await rows_of(ctx, type, leap.seek(last), 1):
+        last = leap.position(rows[0])[0]
+        yield last
 
 
 async def _remembered(ctx: Context, type: str, leap: Leap) -> list[str] | None:

@@ -20,6 +20,8 @@ from fhirserver.search.mongo import to_mongo
 from fhirserver.search.plan import Search, Sort, plan
 from fhirserver.search.richness import PLAIN, Richness
 from fhirserver.search.segments import Segment
+from fhirserver.search.unindexed import narrowed, unindexed, values
+from fhirserver.store import searches
 from fhirserver.store.codec import OPTIONS, storable
 from fhirserver.store.context import Context
 from fhirserver.store.documents import terms
@@ -43,6 +45,7 @@ def _document(resource: dict[str, Any], found: IndexEntry, id_: str | None = Non
 
 
 MOST_PAGES = 10_000
+MOST_VALUES = 10_000
 
 
 class Shelf:
@@ -69,6 +72,14 @@ class Shelf:
     def plan(self, type_: str, node: Node, sort: Sort = (), release: Release = "R5") -> tuple[Segment, ...]:
         """The segments of a search."""
         return plan(Search(release, type_, node, sort))
+
+    def sought(self, node: Node, release: Release = "R5") -> Node:
+        """The tree of a search that no index answers, as a large type is searched: by the values that there are."""
+        while (criterion := unindexed(node)) is not None and (span := values(release, criterion)) is not None:
+            found = self._runner.run(searches.values(self._context, self.collection.name, span, MOST_VALUES))
+            assert found is not None
+            node = narrowed(node, criterion, found)
+        return node
 
     def paged(
         self, segments: Sequence[Segment], size: int, between: Callable[[int], None] = lambda number: None

@@ -300,7 +300,7 @@ QUESTIONS: dict[str, tuple[Release, st.SearchStrategy[Any], st.SearchStrategy[tu
 }
 
 
-RICHNESS = {"rich": RICH, "poor": POOR, "parted": PARTED, "chosen": CHOSEN}
+RICHNESS = {"rich": RICH, "poor": POOR, "parted": PARTED, "chosen": CHOSEN, "sought": POOR}
 
 
 @pytest.mark.parametrize("named", RICHNESS)
@@ -325,6 +325,8 @@ def test_values_at_random(shelves: Callable[[str], Shelf], type_: str, named: st
                 node = prepared(asked(release, type_, params), richness, release)
             except BadRequest:
                 continue  # no text is searched where none is indexed
+            if named == "sought":
+                node = shelf.sought(node, release)
             matched = sorted(id_ for id_, resource in held.items() if matches(node, resource, release))
             assert shelf.ids(node, release) == matched, params
             assert sorted(shelf.paged(shelf.plan(type_, node, (), release), 2)) == matched, params

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
+from fhirserver.interactions import resolve
 from fhirserver.settings import Settings
 from fhirserver.store.embedded import Mongod
 from tests.web.conftest import Json, calling
@@ -174,22 +175,27 @@ async def crowded(mongod: Mongod) -> AsyncIterator[httpx.AsyncClient]:
         ("name:contains=erg", ["n0", "n1"]),
         ("name:contains=an", ["n0", "n1", "n2"]),
         ("phonetic:contains=nn", ["n0"]),
-        ("family:contains=d", None),
+        ("family:contains=d", ["n0", "n2"]),
         ("family:contains=er%20be", ["n0"]),
         ("family:text=berg", ["n0"]),
         ("name:text=der", ["n0"]),
         ("given:text=an*", ["n0"]),
-        ("address:contains=stre", None),
-        ("address:text=street", None),
-        ("address:text=street&_sort=family", None),
-        ("address:contains=stre&gender:not=male", None),
+        ("address:contains=stre", ["n0", "n1", "n2"]),
+        ("address:contains=et%201", ["n1"]),
+        ("address-city:contains=SL", ["n0", "n1", "n2"]),
+        ("address-city:contains=x", []),
+        ("address-city:text=slo", []),
+        ("address:text=street", ["n0", "n1", "n2"]),
+        ("address:text=street 2", ["n2"]),
+        ("address:text=street&_sort=family", ["n0", "n1", "n2"]),
+        ("address:contains=stre&gender:not=male", ["n0", "n1", "n2"]),
         ("address:contains=stre&gender=female", ["n0", "n1", "n2"]),
         ("address:contains=stre&name=strand", ["n2"]),
-        ("address:contains=stre,xyz", None),
-        ("_filter=address co strand", None),
+        ("address:contains=et 2,xyz", ["n2"]),
+        ("_filter=address co strand", ["n2"]),
         ("_filter=address ew 2", None),
         ("_filter=address ew 2 and family eq strand", ["n2"]),
-        ("address:contains=stre&_summary=count", None),
+        ("general-practitioner.name:contains=e", []),
         ("_source:contains=x", []),
     ],
 )
@@ -206,7 +212,51 @@ async def test_what_no_index_answers_is_refused_in_a_large_store(
     assert "more than 2 of Patient to look through" in issue["diagnostics"]
 
 
-async def test_a_refusal_says_what_would_help(crowded: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(
+    "search",
+    [
+        "family:contains=d",
+        "address:contains=stre",
+        "address:text=street",
+        "address:text=street&_sort=family",
+        "address:contains=stre&gender:not=male",
+        "address:contains=stre,xyz",
+        "_filter=address co strand",
+        "address:contains=stre&_summary=count",
+    ],
+)
+async def test_many_different_values_are_not_sought_one_by_one(
+    crowded: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, search: str
+) -> None:
+    monkeypatch.setattr(resolve, "MOST_VALUES", len(NAMES) - 1)
+    answer = await crowded.get(f"/r5/Patient?{search}")
+    (issue,) = answer.json()["issue"]
+    assert (answer.status_code, issue["code"]) == (422, "too-costly")
+    assert "more than 2 of Patient to look through" in issue["diagnostics"]
+
+
+async def test_values_that_are_sought_count_page_and_are_found_again(crowded: httpx.AsyncClient) -> None:
+    counted = await crowded.get("/r5/Patient?address:contains=stre&_summary=count")
+    assert counted.json()["total"] == len(NAMES)
+    url, found = "http://test/r5/Patient?address:contains=stre&_count=1", []
+    while url:
+        bundle = (await crowded.get(url)).json()
+        found += [entry["resource"]["id"] for entry in bundle["entry"]]
+        url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), "")
+    assert sorted(found) == ["n0", "n1", "n2"]
+    # What came since is found, also far behind the end of its posting.
+    late = person(3, "Di Lund") | {"address": [{"line": ["long " * 40 + "strewn"], "city": "Strehlen"}]}
+    try:
+        assert (await crowded.put("/r5/Patient/n3", json=late)).status_code == 201
+        for search in ("address:contains=strew", "address-city:contains=streh", "address:text=strewn"):
+            (entry,) = (await crowded.get(f"/r5/Patient?{search}")).json()["entry"]
+            assert entry["resource"]["id"] == "n3"
+    finally:
+        await crowded.delete("/r5/Patient/n3")
+
+
+async def test_a_refusal_says_what_would_help(crowded: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolve, "MOST_VALUES", 0)
     for search, remedy in (
         ("address:contains=stre", "have 'Patient.address' added to the setting contains_index"),
         ("name:contains=e", "ask for two letters and more"),

@@ -8,8 +8,8 @@ https://hl7.org/fhir/R5/search.html#string
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
@@ -39,10 +39,14 @@ class Starts:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """A string that holds this somewhere; normalised. `quick` where the type's strings are indexed by their parts."""
+    """A string that holds this somewhere; normalised. `quick` where the type's strings are indexed by their parts.
+
+    `among` are the postings of the strings that may, where they were sought.
+    """
 
     text: str
     quick: bool = False
+    among: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,13 @@ class Says:
     """:text, a string with these words next to one another; `begins` if the last of them may go on.
 
     `read` says what the type is indexed by that has the words too: those of its texts, those of the parameter's
-    strings, or their parts.
+    strings, or their parts; `among` as of `Contains`.
     """
 
     words: tuple[str, ...]
     begins: bool = False
     read: Literal["texts", "words", "parts"] | None = None
+    among: tuple[str, ...] | None = None
 
 
 def pattern(words: Sequence[str], begins: bool) -> str:
@@ -225,8 +230,10 @@ def _pattern(test: Contains | Says) -> str:
 
 def reading(code: str, test: Contains | Says) -> Filter | None:
     """The condition on postings that holds of all that a test may find; None where nothing is indexed for it."""
+    if test.among is not None:
+        return {"t": {"$in": list(test.among)}}
     match test:
-        case Contains(part, quick):
+        case Contains(part, quick, _):
             return infix.holding(code, part) if quick else None
         case Says(words, begins, "texts"):
             return fulltext.somewhere(fulltext.Words(words, begins))
@@ -236,6 +243,19 @@ def reading(code: str, test: Contains | Says) -> Filter | None:
         case Says(words, _, "parts"):
             return infix.holding(code, max(words, key=len))
     return None
+
+
+def sought(code: str) -> terms.Span:
+    """The postings of all strings of a parameter."""
+    (found,) = terms.spans(terms.present(code)) or ()
+    return found
+
+
+def among(code: str, test: Contains | Says, postings: Iterable[str]) -> Contains | Says:
+    """The test for those postings of a parameter whose strings may satisfy it; of a long string they are a part."""
+    looked_for, ahead = _compiled(_pattern(test)), len(code) + 1
+    found = (each for each in postings if len(each) >= ahead + text.TERM or looked_for.search(each[ahead:]))
+    return replace(test, among=tuple(found))
 
 
 @lru_cache(maxsize=256)
