@@ -1,20 +1,16 @@
 """Records that one process has in the works: what waits while some are stored is stored together after them.
 
-Nothing waits for company: a record that comes alone is imported at once.
+A record that comes alone is imported at once.
 """
 
 from __future__ import annotations
-
-import asyncio
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from fhirserver.cli.import_report import Row
 from fhirserver.cli.importing import import_one
 from fhirserver.cli.sources import Source
 from fhirserver.interactions.import_together import import_together
 from fhirserver.interactions.server import Server
+from fhirserver.store.rounds import Round, Rounds
 
 TOGETHER = 16
 """Records of a transaction: with more the round trips that are saved weigh little, and one that fails costs more."""
@@ -28,50 +24,26 @@ AT_ONCE = TOGETHER * UNDER_WAY
 LARGE = 2**20
 """Bytes from which on a record is imported by itself."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    given: Source
-    done: asyncio.Future[Row]
+Asked = tuple[Source, bool]
+"""A record, and whether what became of each of its fields is told."""
 
 
-@dataclass(slots=True)
 class Gathering:
     """Imports of one process."""
 
-    server: Server
-    _waiting: deque[_Wanted] = field(default_factory=deque)
-    _under_way: int = 0
-    _writers: set[asyncio.Task[None]] = field(default_factory=set)
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._rounds: Rounds[Asked, Row] = Rounds(self._import, UNDER_WAY, TOGETHER)
 
     async def import_one(self, given: Source, traced: bool) -> Row:
         """What became of a record, and of each of its fields if `traced`; it does not raise."""
         if len(given.data) >= LARGE:
-            return await import_one(self.server, given, traced)
-        wanted = _Wanted(given, asyncio.get_running_loop().create_future())
-        self._waiting.append(wanted)
-        if self._under_way < UNDER_WAY:
-            self._under_way += 1
-            writer = asyncio.create_task(self._import_all(traced))
-            self._writers.add(writer)
-            writer.add_done_callback(self._writers.discard)
-        return await wanted.done
+            return await import_one(self._server, given, traced)
+        return await self._rounds.ask((given, traced))
 
-    async def _import_all(self, traced: bool) -> None:
-        try:
-            # Those that come in one go come one after the other: let them.
-            await asyncio.sleep(0)
-            while self._waiting:
-                together = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
-                await self._import(together, traced)
-        finally:
-            self._under_way -= 1
-
-    async def _import(self, together: Sequence[_Wanted], traced: bool) -> None:
+    async def _import(self, together: Round[Asked, Row]) -> None:
         done = {}
         if len(together) > 1:
-            done = await import_together(self.server, [each.given.data for each in together])
+            done = await import_together(self._server, [each.asked[0].data for each in together])
         for number, each in enumerate(together):
-            row = await import_one(self.server, each.given, traced, done.get(number))
-            if not each.done.done():  # whoever asked may have gone
-                each.done.set_result(row)
+            each.answer(await import_one(self._server, *each.asked, done.get(number)))

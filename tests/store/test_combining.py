@@ -38,9 +38,10 @@ async def test_requests_that_come_together_are_all_written(open_store: Opener) -
 
 @pytest.mark.parametrize("at_once", [1, 2])
 async def test_who_comes_the_moment_a_transaction_ends_is_written_too(
-    store: Store, monkeypatch: pytest.MonkeyPatch, at_once: int
+    open_store: Opener, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr(combining, "AT_ONCE", at_once)
+    store = await open_store()
 
     async def several(name: str) -> None:
         for turn in range(5):
