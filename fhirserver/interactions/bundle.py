@@ -52,6 +52,7 @@ async def _alone(server: Server, at: int, entry: Any, bodies: bool) -> render.En
 
 async def _together(server: Server, parts: Sequence[Part], bodies: bool) -> list[render.Entry]:
     """All entries in one MongoDB transaction; operations and reads come last, and one that fails undoes it all."""
+    await server.store.turn()
     asks = [asked for asked in parts if isinstance(asked, Ask)]
     if all(isinstance(asked, Look) for asked in parts):
         found = await looks(server, parts, None)

@@ -18,8 +18,11 @@ from fhirserver.store.transactions import transact
 AT_ONCE = 2
 """Transactions under way: one is written while the next one is prepared."""
 
-MOST = 256
-"""Resources after which a transaction takes no more requests."""
+MOST = 24
+"""Resources after which a transaction takes no more requests: others prepare theirs meanwhile."""
+
+WORTH = 12
+"""Resources for which a transaction begins beside another; fewer wait for that one's end."""
 
 Items = Sequence[Put]
 
@@ -29,7 +32,7 @@ class Combiner:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._rounds: Rounds[Items, list[Written]] = Rounds(self._together, AT_ONCE, MOST, len)
+        self._rounds: Rounds[Items, list[Written]] = Rounds(self._together, AT_ONCE, MOST, len, WORTH)
 
     async def create(self, items: Items) -> list[Written]:
         """Writes all `items`, which are new under new ids, or none; refusals concern this request alone."""

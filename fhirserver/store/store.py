@@ -36,6 +36,7 @@ from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
 from fhirserver.store.passes import Pass, Passes
 from fhirserver.store.tracing import Asked, Explained, Listening, Trace
+from fhirserver.store.turns import Turns
 
 T = TypeVar("T")
 
@@ -141,6 +142,7 @@ class Store(Writer):
     def __init__(self, ctx: Context, listening: Listening | None = None, release: Release = "R5") -> None:
         super().__init__(ctx, release)
         self._combiner = Combiner(ctx)
+        self._turns = Turns()
         self._listening = listening
         self._seen: dict[Release, Store] = {release: self}
 
@@ -149,7 +151,7 @@ class Store(Writer):
         found = self._seen.get(release)
         if found is None:
             found = self._seen[release] = Store(self._ctx, self._listening, release)
-            found._seen, found._combiner = self._seen, self._combiner
+            found._seen, found._combiner, found._turns = self._seen, self._combiner, self._turns
         return found
 
     async def put(
@@ -297,6 +299,10 @@ class Store(Writer):
     async def turns(self, keys: Sequence[str]) -> int:
         """A number that grows with every committed transaction that locked one of `keys`, by chance with others too."""
         return await facts.turns(self._ctx, keys)
+
+    async def turn(self) -> None:
+        """Waits until this request may keep the processor busy; see `Turns`."""
+        await self._turns.take()
 
     async def secret(self) -> bytes:
         """A random key that all servers of this database share."""

@@ -1,0 +1,36 @@
+"""Turns: one at a time, in their order, and what else the loop has to do goes on between them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fhirserver.store.turns import Turns
+
+
+async def test_turns_are_taken_in_order_with_the_loop_going_round_in_between() -> None:
+    turns, met = Turns(), list[str]()
+
+    async def busy(name: str) -> None:
+        await turns.take()
+        met.append(name)
+
+    async def beside() -> None:
+        for _ in range(8):
+            met.append("-")
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(busy(name) for name in "abcd"), beside())
+    assert [each for each in met if each != "-"] == list("abcd")
+    first, last = met.index("a"), met.index("d")
+    assert met[first : last + 1].count("-") >= 3
+
+
+async def test_who_gives_up_waiting_holds_up_nobody() -> None:
+    turns = Turns()
+    waiting = [asyncio.create_task(turns.take()) for _ in range(6)]
+    await asyncio.sleep(0)
+    for each in waiting[::2]:
+        each.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await turns.take()
