@@ -21,9 +21,6 @@ AT_ONCE = 2
 MOST = 24
 """Resources after which a transaction takes no more requests: others prepare theirs meanwhile."""
 
-WORTH = 12
-"""Resources for which a transaction begins beside another; fewer wait for that one's end."""
-
 Items = Sequence[Put]
 
 
@@ -32,7 +29,7 @@ class Combiner:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._rounds: Rounds[Items, list[Written]] = Rounds(self._together, AT_ONCE, MOST, len, WORTH)
+        self._rounds: Rounds[Items, list[Written]] = Rounds(self._together, AT_ONCE, MOST, len)
 
     async def create(self, items: Items) -> list[Written]:
         """Writes all `items`, which are new under new ids, or none; refusals concern this request alone."""

@@ -22,7 +22,7 @@ from fhirserver.store.timeline import Extent
 from fhirserver.store.walks import Step, Stretch
 
 Form = Callable[[Version], Version]
-"""Puts a version into the form of a release."""
+"""Puts a version into another form."""
 
 
 class Operations:

@@ -43,14 +43,13 @@ class Rounds(Generic[Asked, Answer]):
     """What waits in one process, and the rounds under way, `at_once` of them at most.
 
     `carry_out` answers all of a round, whose `size` together is `most` at most unless it is one alone. What it leaves
-    unanswered fails with what it raises. Beside others a round begins only where so much is waiting as is `worth` one.
+    unanswered fails with what it raises.
     """
 
     carry_out: Callable[[Round[Asked, Answer]], Awaitable[None]]
     at_once: int
     most: int
     size: Callable[[Asked], int] = lambda _: 1
-    worth: int = 1
     _waiting: deque[Wanted[Asked, Answer]] = field(default_factory=deque)
     _under_way: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -59,7 +58,7 @@ class Rounds(Generic[Asked, Answer]):
         """What comes of one; it may raise what concerns this one alone."""
         wanted: Wanted[Asked, Answer] = Wanted(asked, asyncio.get_running_loop().create_future())
         self._waiting.append(wanted)
-        if self._under_way < self.at_once and (not self._under_way or self._is_worth_one()):
+        if self._under_way < self.at_once:
             self._under_way += 1
             # It works for many: what it does is counted and logged as none's.
             task = asyncio.create_task(self._work(), context=contextvars.Context())
@@ -71,7 +70,7 @@ class Rounds(Generic[Asked, Answer]):
         try:
             # Those that come in one go come one after the other: let them.
             await asyncio.sleep(0)
-            while self._waiting and (self._under_way == 1 or self._is_worth_one()):
+            while self._waiting:
                 await self._round(self._next())
         except BaseException as error:
             # The process ends: nobody is left waiting for what will not be done.
@@ -90,9 +89,6 @@ class Rounds(Generic[Asked, Answer]):
                 wanted.fail(error)
             if not isinstance(error, Exception):
                 raise
-
-    def _is_worth_one(self) -> bool:
-        return sum([self.size(wanted.asked) for wanted in self._waiting]) >= self.worth
 
     def _next(self) -> list[Wanted[Asked, Answer]]:
         together = [self._waiting.popleft()]

@@ -92,6 +92,15 @@ async def test_what_arrives_alone_is_written_at_once_and_what_arrives_together_s
     assert await _transactions(store) - begun < 16
 
 
+async def test_few_do_not_wait_for_many(store: Store) -> None:
+    await store.create_many(_three("warm"))
+    many = asyncio.create_task(store.create_many([each for n in range(1_000) for each in _three(f"many-{n}")]))
+    await asyncio.sleep(0.05)
+    await store.create_many(_three("few"))
+    assert not many.done()
+    assert len(await many) == 3_000
+
+
 async def _transactions(store: Store) -> int:
     status = await store._ctx.db.client.admin.command("serverStatus")
     return int(status["transactions"]["totalCommitted"])

@@ -96,19 +96,3 @@ async def test_a_round_that_is_cancelled_keeps_nobody_waiting() -> None:
     async with asyncio.timeout(5):
         found = await asyncio.gather(*(rounds.ask(each) for each in range(7)), return_exceptions=True)
     assert all(isinstance(each, asyncio.CancelledError) for each in found)
-
-
-async def test_beside_another_a_round_begins_where_enough_is_waiting() -> None:
-    met: Sizes = []
-    begun = asyncio.Event()
-    rounds = counting(met, at_once=2, begun=begun)
-    rounds.worth = 4
-    for later, expected in (([2], [[1], [2]]), ([2, 2], [[1], [2, 2]]), ([9], [[1], [9]])):
-        met.clear()
-        begun.clear()
-        first = asyncio.create_task(rounds.ask(1))
-        await begun.wait()
-        others = [asyncio.create_task(rounds.ask(each)) for each in later]
-        async with asyncio.timeout(5):
-            assert await asyncio.gather(first, *others) == [2, *(2 * each for each in later)]
-        assert met == expected
