@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
@@ -12,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from fhirserver.garbage import settle
 from fhirserver.interactions.tending import tending
 from fhirserver.settings import Settings
 from fhirserver.store.client import connect
@@ -20,9 +20,6 @@ from fhirserver.web.application import Application
 
 MONGODB_URI = "FHIRSERVER_INTERNAL_MONGODB_URI"
 """Where worker processes find the address of the mongod that their parent runs."""
-
-YOUNG_OBJECTS = 20_000
-"""Objects that may be added before the youngest are searched for cycles: some tens of requests."""
 
 
 def create_app(settings: Settings, uri: str) -> Application:
@@ -41,17 +38,6 @@ def create_app(settings: Settings, uri: str) -> Application:
             await store.close()
 
     return Application(settings, lambda: opened[0], lifespan)
-
-
-def settle() -> None:
-    """Takes what is loaded by now out of the garbage collector's rounds, and lets it go round less often.
-
-    A request makes thousands of objects, nearly all freed by their reference counts: looking for cycles among them
-    again and again would take a tenth of the time. https://docs.python.org/3/library/gc.html#gc.freeze
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 10, 20)
 
 
 def from_environment() -> Application:

@@ -13,6 +13,7 @@ from fhirserver import __version__
 from fhirserver.cli import asking, exporting, records, resources, serving
 from fhirserver.cli.common import err, out
 from fhirserver.errors import FhirError, StartupError
+from fhirserver.garbage import settle
 
 app = typer.Typer(
     name="fhirserver",
@@ -46,6 +47,7 @@ app.command("reindex")(resources.reindex)
 
 def main() -> None:
     """Runs a command; what keeps it from starting is one sentence on stderr and exit status 2, a refusal is 1."""
+    settle()
     try:
         app()
     except StartupError as error:

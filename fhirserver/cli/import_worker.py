@@ -21,6 +21,7 @@ from fhirserver.cli.import_gathering import AT_ONCE, Gathering
 from fhirserver.cli.import_report import Row
 from fhirserver.cli.sources import Source
 from fhirserver.errors import StartupError
+from fhirserver.garbage import settle
 from fhirserver.settings import Settings
 
 _LENGTH = struct.Struct(">I")
@@ -152,6 +153,7 @@ async def serve() -> None:
 
 def main() -> None:
     """Runs the process; why it cannot start is one sentence on standard error."""
+    settle()
     try:
         asyncio.run(serve())
     except StartupError as error:

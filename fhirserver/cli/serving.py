@@ -18,11 +18,12 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from fhirserver.app import MONGODB_URI, create_app, settle
+from fhirserver.app import MONGODB_URI, create_app
 from fhirserver.cli import common
 from fhirserver.cli.common import Database, DataDir, Uri
 from fhirserver.cli.seeding import seed_once
 from fhirserver.errors import StartupError
+from fhirserver.garbage import settle
 from fhirserver.interactions import operations, standard_parameters
 from fhirserver.resources.registry import RELEASES
 from fhirserver.settings import Settings

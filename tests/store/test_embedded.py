@@ -24,8 +24,10 @@ from fhirserver.store.documents import Query
 from tests.store.things import body, patient, put
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# Whoever runs in the background of a shell has Ctrl-C ignored, and hands that down.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from fhirserver.settings import Settings
 from fhirserver.store import embedded
 server = embedded.start(Settings(data_dir=Path(sys.argv[1]), mongodb_cache_mb=256))
