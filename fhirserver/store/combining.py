@@ -14,6 +14,7 @@ from fhirserver.store.context import Context
 from fhirserver.store.documents import Put, Written
 from fhirserver.store.rounds import Round, Rounds, Wanted
 from fhirserver.store.transactions import transact
+from fhirserver.store.turns import Turns
 
 AT_ONCE = 2
 """Transactions under way: one is written while the next one is prepared."""
@@ -27,9 +28,10 @@ Items = Sequence[Put]
 class Combiner:
     """The creates of one process."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, turns: Turns) -> None:
         self._ctx = ctx
-        self._rounds: Rounds[Items, list[Written]] = Rounds(self._together, AT_ONCE, MOST, len)
+        # Who has a turn or waits for one is likely to come here next.
+        self._rounds: Rounds[Items, list[Written]] = Rounds(self._together, AT_ONCE, MOST, len, lambda: turns.under_way)
 
     async def create(self, items: Items) -> list[Written]:
         """Writes all `items`, which are new under new ids, or none; refusals concern this request alone."""

@@ -1,6 +1,7 @@
 """What several ask for at the same time, carried out in rounds: what comes while one is under way waits for the next.
 
-Nothing waits for company: what is asked for alone is carried out at once, and many share what a round costs.
+Nothing waits for company that is not on its way: what is asked for alone is carried out at once, and many share what a
+round costs.
 https://docs.python.org/3/library/asyncio-task.html
 """
 
@@ -43,14 +44,17 @@ class Rounds(Generic[Asked, Answer]):
     """What waits in one process, and the rounds under way, `at_once` of them at most.
 
     `carry_out` answers all of a round, whose `size` together is `most` at most unless it is one alone. What it leaves
-    unanswered fails with what it raises.
+    unanswered fails with what it raises. `coming` says whether more is about to be asked for: then a round begins when
+    it is full, or a little later, for two small ones cost more than one.
     """
 
     carry_out: Callable[[Round[Asked, Answer]], Awaitable[None]]
     at_once: int
     most: int
     size: Callable[[Asked], int] = lambda _: 1
+    coming: Callable[[], bool] = lambda: False
     _waiting: deque[Wanted[Asked, Answer]] = field(default_factory=deque)
+    _workers: int = 0
     _under_way: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -58,8 +62,8 @@ class Rounds(Generic[Asked, Answer]):
         """What comes of one; it may raise what concerns this one alone."""
         wanted: Wanted[Asked, Answer] = Wanted(asked, asyncio.get_running_loop().create_future())
         self._waiting.append(wanted)
-        if self._under_way < self.at_once:
-            self._under_way += 1
+        if self._workers < self.at_once:
+            self._workers += 1
             # It works for many: what it does is counted and logged as none's.
             task = asyncio.create_task(self._work(), context=contextvars.Context())
             self._tasks.add(task)
@@ -70,7 +74,7 @@ class Rounds(Generic[Asked, Answer]):
         try:
             # Those that come in one go come one after the other: let them.
             await asyncio.sleep(0)
-            while self._waiting:
+            while await self._ready():
                 await self._round(self._next())
         except BaseException as error:
             # The process ends: nobody is left waiting for what will not be done.
@@ -79,9 +83,23 @@ class Rounds(Generic[Asked, Answer]):
             raise
         finally:
             # At once, not when the task is seen to have ended: who comes in between would wait for nobody.
-            self._under_way -= 1
+            self._workers -= 1
+
+    async def _ready(self) -> bool:
+        """Whether there is a round to begin, once it is worth beginning."""
+        for _ in range(self.most):
+            if not self._waiting or not self.coming() or self._full():
+                break
+            await asyncio.sleep(0)
+        return bool(self._waiting)
+
+    def _full(self) -> bool:
+        """Whether as much waits as a round takes."""
+        size = 0
+        return any((size := size + self.size(wanted.asked)) >= self.most for wanted in self._waiting)
 
     async def _round(self, together: Round[Asked, Answer]) -> None:
+        self._under_way += 1
         try:
             await self.carry_out(together)
         except BaseException as error:
@@ -89,6 +107,8 @@ class Rounds(Generic[Asked, Answer]):
                 wanted.fail(error)
             if not isinstance(error, Exception):
                 raise
+        finally:
+            self._under_way -= 1
 
     def _next(self) -> list[Wanted[Asked, Answer]]:
         together = [self._waiting.popleft()]

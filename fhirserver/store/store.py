@@ -141,8 +141,8 @@ class Store(Writer):
 
     def __init__(self, ctx: Context, listening: Listening | None = None, release: Release = "R5") -> None:
         super().__init__(ctx, release)
-        self._combiner = Combiner(ctx)
         self._turns = Turns()
+        self._combiner = Combiner(ctx, self._turns)
         self._listening = listening
         self._seen: dict[Release, Store] = {release: self}
 

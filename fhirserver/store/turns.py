@@ -18,6 +18,11 @@ class Turns:
     _waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
     _called: bool = False
 
+    @property
+    def under_way(self) -> bool:
+        """Whether somebody has a turn, or waits for one."""
+        return self._called
+
     async def take(self) -> None:
         """Waits for a turn, which ends when the task waits for something else."""
         loop = asyncio.get_running_loop()
@@ -29,11 +34,12 @@ class Turns:
         await mine
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._called = bool(self._waiting)
         while self._waiting:
             mine = self._waiting.popleft()
             if not mine.done():  # whoever waited may have gone
                 mine.set_result(None)
                 break
-        self._called = bool(self._waiting)
         if self._called:
+            # After the last one too, whose turn is over by then.
             loop.call_soon(self._next, loop)

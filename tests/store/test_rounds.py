@@ -48,6 +48,36 @@ async def test_a_round_takes_as_much_as_it_may_or_one_that_is_larger() -> None:
     assert met == [[3, 3], [3], [9], [8], [1]]
 
 
+async def test_a_round_waits_for_what_is_coming_until_it_is_full_or_nothing_comes_any_more() -> None:
+    met: Sizes = []
+    coming = True
+    rounds = counting(met, at_once=2, most=60)
+    rounds.coming = lambda: coming
+    few = [asyncio.create_task(rounds.ask(20)) for _ in range(2)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert met == [], "more is coming, and there is room"
+    few.append(asyncio.create_task(rounds.ask(20)))
+    assert await asyncio.gather(*few) == [40, 40, 40]
+    assert met == [[20, 20, 20]], "full"
+    last = asyncio.create_task(rounds.ask(1))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(met) == 1
+    coming = False
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert met == [[20, 20, 20], [1]]
+    assert await last == 2
+
+
+async def test_a_round_does_not_wait_for_ever_for_what_never_comes() -> None:
+    rounds = counting([], most=6)
+    rounds.coming = lambda: True
+    async with asyncio.timeout(5):
+        assert await rounds.ask(1) == 2
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 async def test_who_comes_the_moment_a_round_ends_is_answered(at_once: int) -> None:
     met: Sizes = []

@@ -25,6 +25,20 @@ async def test_turns_are_taken_in_order_with_the_loop_going_round_in_between() -
     assert met[first : last + 1].count("-") >= 3
 
 
+async def test_a_turn_is_under_way_until_the_last_one_is_over() -> None:
+    turns, met = Turns(), list[bool]()
+    assert not turns.under_way
+
+    async def busy() -> None:
+        await turns.take()
+        met.append(turns.under_way)
+
+    await asyncio.gather(*(busy() for _ in range(3)))
+    assert met == [True, True, True]
+    await asyncio.sleep(0)
+    assert not turns.under_way
+
+
 async def test_who_gives_up_waiting_holds_up_nobody() -> None:
     turns = Turns()
     waiting = [asyncio.create_task(turns.take()) for _ in range(6)]
