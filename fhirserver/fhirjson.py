@@ -25,6 +25,11 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _sorted_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
+_DEEP = b"\n" + b" " * MAX_DEPTH
+"""What JSON with a blank a level holds where something stands at that depth, at least; no string holds a line's end."""
+
+_SMALL = 16_384
+
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _ESCAPED_CONTROL = re.compile(rb"\\(?:[bf]|u00[01])")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -62,8 +67,10 @@ def loads_strict(data: bytes) -> Any:
 
 
 def _check_content(data: bytes, value: Any, where: tuple[str, ...]) -> None:
-    check_depth(value)
     written = dumps(value)
+    # Of what is small it is told by its text, which is faster; a large one might become immense.
+    if len(written) > _SMALL or _DEEP in msgspec.json.format(written, indent=1):
+        check_depth(value)
     # Nearly every client writes as we do but for white space, and then nothing was lost in reading.
     if written != msgspec.json.format(data, indent=-1):
         _check_names(data, written, where)
@@ -224,7 +231,8 @@ def _utc(naive: datetime, zone: timezone, edge: datetime) -> datetime:
 
 def instant(at: datetime) -> str:
     """A FHIR instant in UTC to the millisecond: 2014-02-01T10:00:00.000Z."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat("T", "milliseconds") + "Z"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat("T", "milliseconds")[:-6] + "Z"
 
 
 def now() -> datetime:

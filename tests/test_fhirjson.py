@@ -49,6 +49,23 @@ def test_a_body_that_is_no_resource_is_refused_with_the_reason(body: bytes, sent
         fhirjson.loads_resource(body)
 
 
+@pytest.mark.parametrize("size", [0, 20_000], ids=["small", "large"])
+@pytest.mark.parametrize(("levels", "fits"), [(63, True), (64, False), (65, False)])
+@pytest.mark.parametrize("inner", ["1", '"x"', "[]", "{}", "[1]"])
+def test_a_body_is_as_deep_as_its_deepest_value_whether_it_is_small_or_large(
+    size: int, levels: int, fits: bool, inner: str
+) -> None:
+    # The object and the array around the inner value are two of the levels.
+    deep = inner[0] in "[{"
+    arrays = levels - deep
+    body = f'{{"resourceType":"Patient","pad":"{" " * size}x","x":{"[" * arrays}{inner}{"]" * arrays}}}'.encode()
+    if fits:
+        assert fhirjson.loads_resource(body)
+    else:
+        with pytest.raises(Malformed, match="nested deeper than 64 levels"):
+            fhirjson.loads_resource(body)
+
+
 def test_a_name_in_a_string_is_no_repeated_name() -> None:
     body = {"resourceType": "Patient", "name": [{"text": '"id": "a", "id": "b" \\" : '}], "id": "a"}
     assert fhirjson.loads_resource(json.dumps(body).encode()) == body

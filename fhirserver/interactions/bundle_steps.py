@@ -15,7 +15,7 @@ from fhirserver.interactions import write
 from fhirserver.interactions.bundle_entry import Ask, inside, place
 from fhirserver.interactions.bundle_places import Kept, Places, Same, Several, Target
 from fhirserver.interactions.lens import served, taken
-from fhirserver.interactions.rewrite import Links, rewrite
+from fhirserver.interactions.rewrite import Links, rewrite, rewriting
 from fhirserver.interactions.server import Server, present
 from fhirserver.patch.formats import Change, from_resource
 from fhirserver.patch.guard import notes as patch_notes
@@ -37,6 +37,7 @@ async def steps_of(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) 
     """What is to be written, with the links between entries in place and the patches applied; each resource once."""
     patched = await _patched(server, tx, asks, places)
     steps: list[Step] = []
+    become = rewriting(places.links)
     for asked in asks:
         match places.by_entry[asked.at]:
             case Several(ids):
@@ -48,7 +49,7 @@ async def steps_of(server: Server, tx: Tx, asks: Sequence[Ask], places: Places) 
                 if asked.change is not None:
                     resource, notes = await _change(server, asked, id_, places.links, patched[asked.type, id_])
                 else:
-                    resource, notes = rewrite(server.form(asked.type), asked.resource or {}, places.links), asked.notes
+                    resource, notes = become(server.form(asked.type), asked.resource or {}), asked.notes
                 steps.append(Step(asked.at, write.Put(asked.type, id_, resource, asked.expected, fresh, notes)))
             case Kept() | Same():
                 pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from fhirserver.errors import BadRequest, FhirError, Issue
 from fhirserver.fhirjson import Resource
@@ -17,11 +18,12 @@ from fhirserver.interactions.bundle_parts import entries_of, part
 from fhirserver.interactions.bundle_places import Kept, Same, Several, Target, resolve
 from fhirserver.interactions.bundle_steps import Merge, merged, steps_of
 from fhirserver.interactions.lens import served, taken
-from fhirserver.interactions.rewrite import Links, conditional_references, rewrite
+from fhirserver.interactions.rewrite import Links, conditional_references, rewriting
 from fhirserver.interactions.server import Server
 from fhirserver.resources import bundle as render
 from fhirserver.resources.bundle import status
 from fhirserver.resources.operation_outcome import outcome
+from fhirserver.store.documents import Create
 from fhirserver.store.store import Tx
 
 After = Callable[[Tx, Links], Awaitable[dict[int, render.Entry]]]
@@ -144,11 +146,13 @@ def _put(asked: Ask) -> write.Put:
 async def _create(server: Server, asks: Sequence[Ask]) -> dict[int, write.Outcome]:
     """Creates that depend on nothing that is stored."""
     links = {one.full_url: f"{one.type}/{one.fresh}" for one in asks if one.full_url is not None}
-    items = []
+    rewrite = rewriting(links)
+    creates = []
     for asked in asks:
-        resource = rewrite(server.form(asked.type), asked.resource or {}, links)
-        items.append(write.item(server, write.Put(asked.type, asked.fresh, resource, create_only=True)))
-    written = await server.store.create_many(items)
+        form = server.form(asked.type)
+        resource = rewrite(form, asked.resource or {})
+        creates.append(Create(resource, asked.type, asked.fresh, form, partial(write.index, server)))
+    written = await server.store.create_many(creates)
     return {
         one.at: write.Outcome(each.version, each.created, each.changed, one.notes)
         for one, each in zip(asks, written, strict=True)

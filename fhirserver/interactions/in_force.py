@@ -51,22 +51,31 @@ class Known:
     async def look(self) -> InForce:
         """What is in force now: a look-up by key, and more where something is new."""
         async with self._lock:
-            at = time.monotonic()
-            revision = await self._store.parameters.revision()
-            if revision != self._revision:
-                await self._load()
-                self._expected = float("-inf")
-            elif self.now.waiting:
-                await self._refresh()
-            self._looked = at
+            await self._look()
         return self.now
 
     async def fresh(self) -> InForce:
         """The same, without looking when that was done a moment ago."""
-        at = time.monotonic()
-        if at - self._looked > LOOK_S or at < self._expected:
-            return await self.look()
+        if self._stale():
+            async with self._lock:
+                # Many may have waited for one that looked meanwhile.
+                if self._stale():
+                    await self._look()
         return self.now
+
+    def _stale(self) -> bool:
+        at = time.monotonic()
+        return at - self._looked > LOOK_S or at < self._expected
+
+    async def _look(self) -> None:
+        at = time.monotonic()
+        revision = await self._store.parameters.revision()
+        if revision != self._revision:
+            await self._load()
+            self._expected = float("-inf")
+        elif self.now.waiting:
+            await self._refresh()
+        self._looked = at
 
     def expect(self) -> None:
         """Says that this process is about to change something itself: what comes next looks again."""

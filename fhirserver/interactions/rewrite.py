@@ -6,7 +6,7 @@ https://hl7.org/fhir/R5/http.html#trules
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fhirserver import fhirjson
@@ -14,6 +14,10 @@ from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import Release, resource_types, structure
 
 _LINKS = frozenset({"uri", "url", "oid", "uuid"})
+_URN = "urn:uuid:"
+_NAMED = re.compile(rb'"(reference|value)":"(urn:uuid:[^"\\]*)"')
+"""Properties that are always links where they are strings, and those that never are, whichever type they are of."""
+
 _FEW = 8
 """Links that are looked for in the JSON text first, which is faster than a walk where there are none of them."""
 _NARRATIVE_LINK = re.compile(r"""((?:href|src)\s*=\s*)(["'])(.*?)\2""", re.DOTALL)
@@ -22,17 +26,46 @@ Links = Mapping[str, str]
 """What a link becomes: fullUrl or conditional reference → Type/id."""
 
 
-def rewrite(release: Release, resource: Resource, links: Links) -> Resource:
-    """The resource with its references, uris and narrative links rewritten; canonicals stay, as the rules say.
+Rewrite = Callable[[Release, Resource], Resource]
 
-    A fragment behind a fullUrl is kept.
+
+def rewriting(links: Links) -> Rewrite:
+    """What rewrites the resources of one transaction: their references, uris and narrative links.
+
+    Canonicals stay, as the rules say. A fragment behind a fullUrl is kept.
     """
     if not links:
-        return resource
-    if len(links) <= _FEW:
+        return lambda _release, resource: resource
+    urns = all(link.startswith(_URN) for link in links)
+    few = [fhirjson.dumps(link)[1:-1] for link in links] if len(links) <= _FEW else None
+
+    def become(found: re.Match[bytes]) -> bytes:
+        new = _become(links, found[2].decode()) if found[1] == b"reference" else None
+        return found[0] if new is None else b'"reference":' + fhirjson.dumps(new)
+
+    def rewrite(release: Release, resource: Resource) -> Resource:
         text = fhirjson.dumps(resource)
-        if not any(fhirjson.dumps(link)[1:-1] in text for link in links):
+        if urns:
+            number = text.count(_URN.encode())
+            changed, told = _NAMED.subn(become, text) if number else (text, 0)
+            # Where the name of each tells whether it is a link, and nearly always it does, nothing else is looked at.
+            if told == number:
+                found: Resource = resource if changed == text else fhirjson.loads(changed)
+                return found
+        elif few and not any(link in text for link in few):
             return resource
+        return _visited(release, resource, links)
+
+    return rewrite
+
+
+def rewrite(release: Release, resource: Resource, links: Links) -> Resource:
+    """One resource rewritten, see `rewriting`."""
+    return rewriting(links)(release, resource)
+
+
+def _visited(release: Release, resource: Resource, links: Links) -> Resource:
+    """The resource rewritten element by element."""
 
     def visit(value: Any, path: list[str]) -> Any:
         """The value rewritten; the same object where nothing changes, which is nearly everywhere."""

@@ -107,7 +107,9 @@ def entry(
         within.index(release, resource, sink, _gathered)
     if traced or type_ in TRACED:
         sink.t += [REFERS + text for text in references(resource)]
-    postings = [each if len(each) <= LONGEST else bounded(each) for each in dict.fromkeys(sink.t)]
+    postings = list(dict.fromkeys(sink.t))
+    if max(map(len, postings)) > LONGEST:
+        postings = [bounded(each) for each in postings]
     sorts = {code: order.key(value) for code, value in sink.s.items()}
     for code, value in sink.high.items():
         sorts[code + order.HIGHEST] = order.key(value)
@@ -210,11 +212,23 @@ def _plant(root: _Place, branch: Branch, indexer: Indexer) -> None:
             place = place.children.setdefault(head.name, _Place())
             rest.pop(0)
     if rest:
-        remainder, inner = Branch(tuple(rest), branch.type), indexer
-
-        def select(value: Any, sink: Sink) -> None:
-            for found in paths.select(remainder, value, sink.root):
-                inner(found, sink)
-
-        indexer = select
+        indexer = _behind(Branch(tuple(rest), branch.type), indexer)
     place.indexers.append(indexer)
+
+
+def _behind(rest: Branch, inner: Indexer) -> Indexer:
+    """What indexes the values that a branch still leads to."""
+    match rest.steps:
+        case (Where(test),):
+
+            def judge(value: Any, sink: Sink) -> None:
+                if test(value, sink.root):
+                    inner(value, sink)
+
+            return judge
+
+    def select(value: Any, sink: Sink) -> None:
+        for found in paths.select(rest, value, sink.root):
+            inner(found, sink)
+
+    return select

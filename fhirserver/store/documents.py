@@ -8,7 +8,7 @@ terms, its type and id as `ty` and `id`, and the `_id` "Type/id/0000000003".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -108,6 +108,21 @@ class Put:
     entry: IndexEntry
     expected: Expected | None = None
     create_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A new resource under a new id; `index` makes its terms when it is written, by what is in force then."""
+
+    resource: Resource
+    type: str
+    id: str
+    release: str
+    index: Callable[[Resource], IndexEntry]
+
+    def put(self) -> Put:
+        """What is to be written."""
+        return Put(self.resource, self.type, self.id, self.release, self.index(self.resource), create_only=True)
 
 
 @dataclass(frozen=True, slots=True)

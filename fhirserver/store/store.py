@@ -31,7 +31,7 @@ from fhirserver.store import (
 from fhirserver.store.cache import Cache
 from fhirserver.store.combining import Combiner
 from fhirserver.store.context import Context
-from fhirserver.store.documents import Expected, IndexEntry, Put, Version, Written
+from fhirserver.store.documents import Create, Expected, IndexEntry, Put, Version, Written
 from fhirserver.store.groups import Indexer, Membership, Touch
 from fhirserver.store.operations import Operations
 from fhirserver.store.passes import Pass, Passes
@@ -39,12 +39,13 @@ from fhirserver.store.tracing import Asked, Explained, Listening, Trace
 from fhirserver.store.turns import Turns
 
 T = TypeVar("T")
+P = TypeVar("P", Put, Create)
 
 
 class Writer(Operations):
     """What the writes of a store and of a transaction share: places on the way in, types on the way out."""
 
-    def _items(self, items: Sequence[Put]) -> Sequence[Put]:
+    def _items(self, items: Sequence[P]) -> Sequence[P]:
         if self._release == "R5":
             return items
         return [replace(each, type=self._at(each.type)) for each in items]
@@ -180,8 +181,8 @@ class Store(Writer):
         """Writes all `items` or none."""
         return await self.transact(lambda tx: tx.put_many(items))
 
-    async def create_many(self, items: Sequence[Put]) -> list[Written]:
-        """Writes all `items`, new under new ids, or none; shares a transaction with others that do so now."""
+    async def create_many(self, items: Sequence[Create]) -> list[Written]:
+        """Writes all `items` or none; shares a transaction with others that do so now."""
         with self._ctx.translated():
             return self._written(await self._combiner.create(self._items(items)))
 

@@ -8,16 +8,16 @@ import pytest
 
 from fhirserver.errors import Duplicate, TooLarge
 from fhirserver.store import combining
-from fhirserver.store.documents import Put, Written
+from fhirserver.store.documents import Create, Written
 from fhirserver.store.store import Store
 from tests.conftest import Opener
 from tests.store.things import Entry, body, history, patient, put
 
 
-def _three(name: str, **content: object) -> list[Put]:
+def _three(name: str, **content: object) -> list[Create]:
     kinds = ("Patient", "Observation", "Condition")
     return [
-        Put({"resourceType": kind, **content}, kind, f"{name}-{kind}", "R5", Entry(), None, create_only=True)
+        Create({"resourceType": kind, **content}, kind, f"{name}-{kind}", "R5", lambda resource: Entry())
         for kind in kinds
     ]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from fhirserver.errors import PreconditionFailed
-from fhirserver.store.documents import Put
+from fhirserver.store.documents import Create
 from fhirserver.store.store import Store, Tx
 from fhirserver.store.tally import CURRENT, Tally
 from tests.store.things import Entry, patient, put
@@ -66,7 +66,7 @@ async def test_creates_that_share_a_transaction_are_timed_for_each(store: Store)
     async def create(number: int) -> Tally:
         tally = Tally()
         CURRENT.set(tally)
-        await store.create_many([Put(patient(n=number), "Patient", f"c{number}", "R5", Entry(), create_only=True)])
+        await store.create_many([Create(patient(n=number), "Patient", f"c{number}", "R5", lambda resource: Entry())])
         return tally
 
     await put(store, patient(n=1), "1")

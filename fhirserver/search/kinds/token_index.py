@@ -7,6 +7,7 @@ code:of-type|system|type|value. https://hl7.org/fhir/R5/search.html#token
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from fhirserver.resources import registry
@@ -19,6 +20,9 @@ from fhirserver.search.systems import ALIASES
 WITHIN = "@"
 """What stands between a parameter's code and the system in a posting that names one."""
 
+
+_COMMON = 120
+"""Characters of a display that may well be met again."""
 
 FOLDED = ":folded"
 """What follows a parameter's code in the postings of codes that compare exactly, and are not all small."""
@@ -62,9 +66,13 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
         coded(value, sink)
 
     def coded(value: Any, sink: Sink) -> bool:
-        add(sink.t, prefix, within, value.get("system"), value.get("code"), fold)
-        display(value.get("display"), sink)
-        key = value.get("code") or value.get("display")
+        given, said = value.get("code"), value.get("display")
+        if said is None or len(said) <= _COMMON:
+            sink.t += _of_coding(code, value.get("system"), given, said, fold)
+        else:
+            add(sink.t, prefix, within, value.get("system"), given, fold)
+            display(said, sink)
+        key = given or said
         if key:
             sink.sort(code, key[: text.SORT])
         return bool(key)
@@ -124,6 +132,16 @@ def indexer(parameter: Parameter, type_: str) -> Indexer:
     if chosen:
         return chosen
     return primitive if registry.is_primitive(parameter.release, type_) else _extension(parameter)
+
+
+@lru_cache(maxsize=16384)
+def _of_coding(parameter: str, system: str | None, code: str | None, display: str | None, fold: bool) -> list[str]:
+    """The postings of a coding: most are met again and again. Whoever gets them only reads."""
+    found: list[str] = []
+    add(found, f"{parameter}|", f"{parameter}{WITHIN}", system, code, fold)
+    if display:
+        found.append(f"{parameter}:text|{text.normalise(display)[: text.TERM]}")
+    return found
 
 
 def _extension(parameter: Parameter) -> Indexer:
