@@ -72,7 +72,7 @@ def _check_content(data: bytes, value: Any, where: tuple[str, ...]) -> None:
     if len(written) > _SMALL or _DEEP in msgspec.json.format(written, indent=1):
         check_depth(value)
     # Nearly every client writes as we do but for white space, and then nothing was lost in reading.
-    if written != msgspec.json.format(data, indent=-1):
+    if written != data and written != msgspec.json.format(data, indent=-1):
         _check_names(data, written, where)
     if _ESCAPED_CONTROL.search(data):
         _check_strings(value)

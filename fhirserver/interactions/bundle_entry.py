@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from fhirserver import fhirjson
 from fhirserver.errors import FhirError, Issue
 from fhirserver.fhirjson import Resource
@@ -16,8 +18,7 @@ from fhirserver.patch.formats import Change
 from fhirserver.store.documents import Expected
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """A write taken apart: `id` or `criteria` or neither (a create); `fresh` is the id a create would take.
 
     `change` is what a patch does, and `patch` the resource that says so, if one does.

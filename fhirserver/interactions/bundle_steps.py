@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, FhirError, Issue
 from fhirserver.fhirjson import Resource
@@ -109,7 +111,7 @@ async def merged(tx: Tx, steps: Sequence[Step], merge: Merge) -> list[Step]:
         put = step.operation
         before = there.get((put.type, put.id))
         if before is not None and isinstance(put, write.Put):
-            step = Step(step.at, replace(put, resource=merge(fhirjson.loads(before.body), put.resource)))
+            step = Step(step.at, structs.replace(put, resource=merge(fhirjson.loads(before.body), put.resource)))
         found.append(step)
     return found
 

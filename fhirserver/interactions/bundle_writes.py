@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
+
+from msgspec import structs
 
 from fhirserver.errors import BadRequest, FhirError, Issue
 from fhirserver.fhirjson import Resource
@@ -74,7 +75,7 @@ async def accept(server: Server, asks: Sequence[Ask]) -> list[Ask]:
                 await asyncio.sleep(0)
             resource = taken(server, asked.resource)
             if notes or resource is not asked.resource:
-                asked = replace(asked, resource=resource, notes=notes)
+                asked = structs.replace(asked, resource=resource, notes=notes)
         accepted.append(asked)
     return accepted
 
@@ -112,7 +113,7 @@ async def carry_out(
                 case Kept(version):
                     outcomes[asked.at] = write.Outcome(version, changed=False)
                 case Same(at):
-                    outcomes[asked.at] = replace(outcomes[at], created=False, changed=False)
+                    outcomes[asked.at] = structs.replace(outcomes[at], created=False, changed=False)
                 case Several(ids):
                     outcomes[asked.at] = _deleted(asked, len(ids))
                 case Target():

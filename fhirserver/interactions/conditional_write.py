@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from fhirserver.errors import FhirError
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions.bundle_entry import Ask
@@ -38,7 +40,7 @@ async def delete(server: Server, type_: str, query: str, expected: Expected | No
 
 async def _one(server: Server, asked: Ask, where: str) -> Outcome:
     known_type(server, asked.type)
-    asked = replace(asked, fresh=new_id())
+    asked = structs.replace(asked, fresh=new_id())
     try:
         return (await perform(server, [asked]))[0]
     except FhirError as error:

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R5/operations.html; the rules are in docs/enrolment.md.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from fhirserver import fhirjson
 from fhirserver.enrolment import rules, words
@@ -44,7 +44,7 @@ async def _enroll(server: Server, call: Call, given: Arguments) -> Answer:
     except FhirError as error:
         raise words.refusal(asks, asked.explained(error)) from None
     notes = tuple(asked.explain(issue) for issue in words.told(asks, done[0].warnings))
-    return Answer(written=replace(done[0], warnings=notes))
+    return Answer(written=structs.replace(done[0], warnings=notes))
 
 
 ENROLL = Operation(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec import structs
 
 from fhirserver.fhirjson import Resource
 from fhirserver.interactions import bundle_writes
@@ -92,4 +93,4 @@ class _Chosen:
 
 def _outcome(outcomes: Sequence[Outcome], at: int, first: bool) -> Outcome:
     """What became of an entry; what an earlier record wrote is not written again."""
-    return outcomes[at] if first else replace(outcomes[at], created=False, changed=False)
+    return outcomes[at] if first else structs.replace(outcomes[at], created=False, changed=False)

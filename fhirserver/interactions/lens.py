@@ -6,8 +6,9 @@ form. https://hl7.org/fhir/R5/versioning.html
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
+
+from msgspec import structs
 
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
@@ -38,4 +39,4 @@ def spoken(server: Server, resource: Resource) -> Resource:
 def _formed(release: Release, version: Version) -> Version:
     stored = stored_release(release, version.type)
     body = fhirjson.dumps(converted(fhirjson.loads(version.body), stored, release))
-    return replace(version, release=release, body=body)
+    return structs.replace(version, release=release, body=body)

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R5/http.html#parameters
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest
@@ -20,7 +20,7 @@ from fhirserver.store.documents import Version
 def part_of(server: Server, version: Version, params: Params) -> Version:
     """The version with that part of its body that is asked for; BadRequest for a value that neither parameter takes."""
     subset = _asked(server, params, version.type)
-    return version if subset is None else replace(version, body=subset.of(version.body))
+    return version if subset is None else structs.replace(version, body=subset.of(version.body))
 
 
 def part_of_answer(server: Server, value: Resource | bytes, params: Params) -> Resource | bytes:

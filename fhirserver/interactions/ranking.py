@@ -7,9 +7,10 @@ https://hl7.org/fhir/R5/search.html#score
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec import structs
 
 from fhirserver import fhirjson
 from fhirserver.errors import BadRequest, TooCostly
@@ -77,6 +78,6 @@ def _text(server: Server, code: str, version: Version) -> bytes:
     """The text of a version that a parameter looks in; remembered like the version, as it takes longer to make."""
 
     def made(version: Version) -> Version:
-        return replace(version, body=relevance.read_by(server.release, code, fhirjson.loads(version.body)))
+        return structs.replace(version, body=relevance.read_by(server.release, code, fhirjson.loads(version.body)))
 
     return server.store.formed(version, f"{server.release} {code}", made).body

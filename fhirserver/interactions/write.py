@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import uuid_utils
 
 from fhirserver import fhirjson
@@ -32,8 +33,7 @@ from fhirserver.store.documents import Put as Item
 from fhirserver.store.store import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(msgspec.Struct, frozen=True, gc=False):
     """Writes a resource, in the form that is stored, under an id.
 
     `create_only` when the id was just made, `expected` the version of If-Match.
@@ -60,8 +60,7 @@ class Remove:
 Operation = Put | Remove
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of one operation; `version` is None for a deletion of nothing."""
 
     version: Version | None

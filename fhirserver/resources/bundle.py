@@ -13,6 +13,8 @@ from functools import cache
 from http import HTTPStatus
 from typing import Literal
 
+import msgspec
+
 from fhirserver import fhirjson
 
 Mode = Literal["match", "include", "outcome"]
@@ -26,8 +28,7 @@ class Link:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, gc=False):
     """entry.response: `status` such as '201 Created'; `etag` is the version's number."""
 
     status: str
@@ -43,8 +44,7 @@ def status(code: int) -> str:
     return f"{code} {HTTPStatus(code).phrase}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry; `body` is the resource as JSON."""
 
     full_url: str | None = None

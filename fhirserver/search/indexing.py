@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from fhirserver.releases import converted, origins
 from fhirserver.resources.registry import Release, stored_release
 from fhirserver.search import infix, order, paths, presence, within
@@ -46,8 +48,7 @@ MEMBERS = ("Group", "member")
 """The parameter whose values are kept apart from the resource."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
+class IndexEntry(msgspec.Struct, frozen=True, gc=False):
     """What of a document the indexes hold: postings, ranges, sort keys, full strings, and its place among others."""
 
     t: list[str]

@@ -8,7 +8,7 @@ not taken apart: its parameter has a posting that says there is one. https://hl7
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fhirserver.search import prose
@@ -27,22 +27,22 @@ SHORTEST = 2
 _RARITY = {letter: rank for rank, letter in enumerate(" eaitnorslhdcumgpbfkwyvzjxq0123456789")}
 
 
-def postings(strings: Mapping[str, Sequence[Any]], codes: Sequence[str], *, words: bool) -> Iterator[str]:
+def postings(strings: Mapping[str, Sequence[Any]], codes: Sequence[str], *, words: bool) -> list[str]:
     """The postings of normalised strings by parameter, with those of their words if `words`.
 
     Those of three letters are the same whatever the parameter.
     """
+    made: list[str] = []
     for code in codes:
         for each in strings[code]:
             if len(each) > LONGEST:
-                yield code + LONG
+                made.append(code + LONG)
                 continue
             ended = each + " "
-            for at in range(len(each) - 1):
-                yield f"{GRAM}|{ended[at : at + 3]}"
+            made += [f"{GRAM}|{ended[at : at + 3]}" for at in range(len(each) - 1)]
             if words and (found := prose.words(each)) != [each]:
-                for word in found:
-                    yield f"{code}{WORD}|{word}"
+                made += [f"{code}{WORD}|{word}" for word in found]
+    return made
 
 
 def holding(code: str, part: str) -> Filter | None:

@@ -196,17 +196,17 @@ class _Compiler:
                 one, other = self._test(left, type_), self._test(right, type_)
                 return lambda item, root: one(item, root) and other(item, root)
             case Call(left, "exists", ()) if left is not None:
-                inner = self._relative(left, type_)
-                return lambda item, root: any(select(b, item, root) for b in inner)
+                there = _below(self._relative(left, type_))
+                return lambda item, root: bool(there(item, root))
             case Call(None, "hasExtension", (Literal(url),)):
                 extension = _equals("url", url)
                 return lambda item, root: any(extension(e, root) for e in _children([item], "extension"))
             case Infix("=" | "!=" as operator, left, Literal(value)):
-                inner = self._relative(left, type_)
+                values = _below(self._relative(left, type_))
                 equal = operator == "="
 
                 def compare(item: Any, root: Json) -> bool:
-                    found = [v for b in inner for v in select(b, item, root)]
+                    found = values(item, root)
                     return bool(found) and (found == [value]) is equal
 
                 return compare
@@ -214,6 +214,20 @@ class _Compiler:
 
     def _relative(self, tree: syntax.Path, type_: str) -> Branches:
         return self.compile(tree, (Branch((), type_),))
+
+
+def _below(branches: Branches) -> Callable[[Any, Json], list[Any]]:
+    """What several branches find together; nearly always each is a property of the item."""
+    names = [step.name for b in branches for step in b.steps if isinstance(step, Key)]
+    if any(len(b.steps) != 1 for b in branches) or len(names) < len(branches):
+        return lambda item, root: [value for b in branches for value in select(b, item, root)]
+
+    def found(item: Any, _: Json) -> list[Any]:
+        if type(item) is not dict:
+            return []
+        return [value for name in names if name in item for value in _children([item], name)]
+
+    return found
 
 
 def _equals(key: str, value: Any) -> Callable[[Any, Json], bool]:

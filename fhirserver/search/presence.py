@@ -44,7 +44,7 @@ def terms(release: Release, type_: str, code: str, *, missing: bool) -> list[str
 
 def heads(terms: Iterable[str], elements: Iterable[dict[str, Any]]) -> frozenset[str]:
     """What the postings and ranges of a resource begin with: 'code', 'code:text', 'code@http://loinc.org', 'date>'."""
-    found = {each.partition("|")[0] for each in terms}
+    found = {each[: each.index("|")] for each in terms}
     found.update([each["k"].partition("|")[0] for each in elements])
     return frozenset(found)
 

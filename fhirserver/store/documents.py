@@ -14,6 +14,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
+import msgspec
+
 from fhirserver import fhirjson
 from fhirserver.fhirjson import Resource
 from fhirserver.search import order
@@ -51,8 +53,7 @@ class IndexEntry(Protocol):
         """The beginning of its order key, which its id ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(msgspec.Struct, frozen=True, gc=False):
     """One version of a resource; `body` is its JSON as served, empty when it is a deletion (`gone`).
 
     `origin` is set where the version created the resource, for the first time or again after a deletion.
@@ -68,8 +69,7 @@ class Version:
     origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, gc=False):
     """The outcome of a write: the version that is now current; `changed` is False when it was there before."""
 
     version: Version
@@ -97,8 +97,7 @@ Expected = int | Among
 """The condition of a write: exactly this version (the common case), or a wider one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(msgspec.Struct, frozen=True, gc=False):
     """One resource to be written among others."""
 
     resource: Resource
@@ -110,8 +109,7 @@ class Put:
     create_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(msgspec.Struct, frozen=True, gc=False):
     """A new resource under a new id; `index` makes its terms when it is written, by what is in force then."""
 
     resource: Resource
@@ -147,8 +145,7 @@ class Page:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """A current document: its version, its resource (None when gone) and, for a Group, its members' numbers."""
 
     version: int

@@ -6,9 +6,11 @@ https://hl7.org/fhir/R5/group.html; everything here runs inside a transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import structs
 
 from fhirserver import fhirjson
 from fhirserver.errors import Gone, NotFound
@@ -53,8 +55,8 @@ async def put(ctx: Context, item: Put) -> Written:
     there = current is not None and members.has_rows(current)
     rows = await members.rows(ctx, item.id, current.version) if there and current else []
     old_keys, new_keys = _keys([row["m"] for row in rows]), _keys(new)
-    item = replace(item, entry=_without_members(item.entry))
-    if current is not None and old_keys == new_keys and is_unchanged(replace(item, resource=small), current):
+    item = structs.replace(item, entry=_without_members(item.entry))
+    if current is not None and old_keys == new_keys and is_unchanged(structs.replace(item, resource=small), current):
         return Written(await reads.whole(ctx, TYPE, item.id, current), False, False)
     plan = align(old_keys, [row["n"] for row in rows], new_keys, members.following(current))
     counts = {"count": len(new), "next": plan.next}

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
+
 from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import Release, place, placed
 from fhirserver.search.kinds.terms import Span
@@ -40,7 +42,7 @@ class Operations:
 
     def _named(self, version: Version) -> Version:
         """The version under the name of its type."""
-        return version if "." not in version.type else replace(version, type=placed(version.type))
+        return version if "." not in version.type else structs.replace(version, type=placed(version.type))
 
     def _page(self, page: Page) -> Page:
         if not page.items or "." not in page.items[0].type:

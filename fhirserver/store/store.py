@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
+
+from msgspec import structs
 
 from fhirserver.fhirjson import Resource
 from fhirserver.resources.registry import Release, placed
@@ -48,12 +49,12 @@ class Writer(Operations):
     def _items(self, items: Sequence[P]) -> Sequence[P]:
         if self._release == "R5":
             return items
-        return [replace(each, type=self._at(each.type)) for each in items]
+        return [structs.replace(each, type=self._at(each.type)) for each in items]
 
     def _written(self, written: list[Written]) -> list[Written]:
         if self._release == "R5":
             return written
-        return [replace(each, version=self._named(each.version)) for each in written]
+        return [structs.replace(each, version=self._named(each.version)) for each in written]
 
 
 class Tx(Writer):
@@ -275,7 +276,7 @@ class Store(Writer):
 
     async def renew(self, version: Version, entry: IndexEntry) -> bool:
         """Gives one version new terms; False when it is not the current one any more."""
-        return await sweeps.renew(self._ctx, replace(version, type=self._at(version.type)), entry)
+        return await sweeps.renew(self._ctx, structs.replace(version, type=self._at(version.type)), entry)
 
     async def settle(self, current: Pass, index: sweeps.Index) -> Pass:
         """Looks for what a pass that has ended could not see; see `sweeps.settle`."""

@@ -5,9 +5,9 @@ https://hl7.org/fhir/R5/http.html#concurrency
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from bson.raw_bson import RawBSONDocument
 
 from fhirserver import fhirjson
@@ -18,8 +18,7 @@ from fhirserver.store.codec import Document, encoded
 from fhirserver.store.documents import Among, Expected, Origin, Put, Stored, Version, document, stamped
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, gc=False):
     """The next version of a resource: the document to store, what will be read of it, the version to serve."""
 
     document: RawBSONDocument
