@@ -14,6 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+PATIENCE = 100
+"""Times that the event loop goes round while a round waits for what is coming."""
+
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -87,7 +90,7 @@ class Rounds(Generic[Asked, Answer]):
 
     async def _ready(self) -> bool:
         """Whether there is a round to begin, once it is worth beginning."""
-        for _ in range(self.most):
+        for _ in range(PATIENCE):
             if not self._waiting or not self.coming() or self._full():
                 break
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""One request at a time of those that keep the processor busy: between two of them the event loop goes round once.
+"""One request at a time of those that keep the processor busy: between two of them the event loop goes round.
 
 Many that come at the same moment would else all be worked on before anything that the database has answered meanwhile;
 then all wait for the database together, and it for them. https://docs.python.org/3/library/asyncio-eventloop.html
@@ -9,6 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+
+ROUNDS = 6
+"""Times that the loop goes round for a turn: the driver takes about as many steps from an answer of the database to
+whoever waits for it, and each would else wait for another request's turn."""
 
 
 @dataclass(slots=True)
@@ -42,4 +46,10 @@ class Turns:
                 break
         if self._called:
             # After the last one too, whose turn is over by then.
-            loop.call_soon(self._next, loop)
+            loop.call_soon(self._rest, loop, ROUNDS - 1)
+
+    def _rest(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
+        if rounds:
+            loop.call_soon(self._rest, loop, rounds - 1)
+        else:
+            self._next(loop)
