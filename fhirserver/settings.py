@@ -108,8 +108,11 @@ class Settings(BaseSettings):
         description="Who may have a search explained by `_explain=true` or `Prefer: explain`: clients on the server's "
         "own machine that come through no proxy, everybody, or nobody.",
     )
-    cache_mb: int = Field(
-        64, ge=0, description="Memory of each server process for resource versions ready to send, in MB."
+    cache_mb: int | None = Field(
+        None,
+        ge=0,
+        description="Memory of each server process for resource versions ready to send, in MB. Default: a "
+        "thirty-second of all, 64 to 256.",
     )
     validation: Literal["strict", "structure"] = Field(
         "strict",

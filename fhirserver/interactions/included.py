@@ -23,7 +23,7 @@ from fhirserver.store.documents import Query, Version
 
 Key = tuple[str, str]
 
-_SMALL = 8 * 1024
+_SMALL = 4 * 1024
 """Bytes up to which what a version refers to is remembered, and the version with it."""
 
 
@@ -60,13 +60,15 @@ async def included(server: Server, reader: Reader, request: SearchRequest, page:
 
 
 async def _forward(
-    server: Server, reader: Reader, includes: Iterable[Include], page: Sequence[Version], most: int
+    server: Server, reader: Reader, includes: Sequence[Include], page: Sequence[Version], most: int
 ) -> list[Version]:
     wanted: dict[Local | Canonical, None] = {}
+    questions = {type_: _asked(server, includes, type_) for type_ in dict.fromkeys(version.type for version in page)}
     for version in page:
-        asked = tuple(include.of(version.type) for include in includes if include.source in (version.type, EVERY))
-        if asked:
-            wanted.update(dict.fromkeys(_referred(server, asked, version)))
+        question = questions[version.type]
+        if question is not None:
+            body = version.body
+            wanted.update(dict.fromkeys(_read(question, body) if len(body) <= _SMALL else question.read(body)))
     plain = [(place.type, place.id) for place in wanted if isinstance(place, Local) and place.version is None]
     # A Group may have more members than anybody can be sent.
     found = list((await reader.read_many(plain[:most])).values())
@@ -80,20 +82,36 @@ async def _forward(
     return found
 
 
-def _referred(server: Server, includes: tuple[Include, ...], version: Version) -> Sequence[Local | Canonical]:
-    """What a version refers to by these includes."""
-    read = _read if len(version.body) <= _SMALL else _read.__wrapped__
-    return read(server.release, includes, server.base, additions(server.release, version.type), version.body)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """What versions of one type refer to by some includes; every question exists once."""
+
+    release: Release
+    includes: tuple[Include, ...]
+    base: str
+
+    def read(self, body: bytes) -> tuple[Local | Canonical, ...]:
+        """What a version refers to."""
+        resource = fhirjson.loads(body)
+        return tuple(place for one in self.includes for place in references(self.release, one, resource, [self.base]))
 
 
-# A version never changes, and what is searched once is mostly searched again. Which parameters have been added at run
-# time is part of the question.
-@lru_cache(maxsize=4096)
-def _read(
-    release: Release, includes: tuple[Include, ...], base: str, _more: Additions | None, body: bytes
-) -> tuple[Local | Canonical, ...]:
-    resource = fhirjson.loads(body)
-    return tuple(place for include in includes for place in references(release, include, resource, [base]))
+def _asked(server: Server, includes: Sequence[Include], type_: str) -> _Question | None:
+    """The question to versions of a type; None where nothing is asked of it."""
+    asked = tuple(include.of(type_) for include in includes if include.source in (type_, EVERY))
+    return _question(server.release, asked, server.base, additions(server.release, type_)) if asked else None
+
+
+# Which parameters have been added at run time is part of the question.
+@lru_cache(maxsize=1024)
+def _question(release: Release, includes: tuple[Include, ...], base: str, _more: Additions | None) -> _Question:
+    return _Question(release, includes, base)
+
+
+# A version never changes, and what is searched once is mostly searched again.
+@lru_cache(maxsize=16_384)
+def _read(question: _Question, body: bytes) -> tuple[Local | Canonical, ...]:
+    return question.read(body)
 
 
 async def canonical(server: Server, reader: Reader, place: Canonical) -> list[Version]:

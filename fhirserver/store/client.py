@@ -23,7 +23,7 @@ from pymongo.monitoring import CommandListener
 from fhirserver.errors import StartupError
 from fhirserver.search.richness import Richness
 from fhirserver.settings import Settings
-from fhirserver.store import indexes
+from fhirserver.store import indexes, memory
 from fhirserver.store.cache import Cache
 from fhirserver.store.codec import OPTIONS, Document
 from fhirserver.store.context import Context
@@ -97,7 +97,7 @@ async def _checked(settings: Settings, client: AsyncMongoClient[Document], uri: 
         raise StartupError(f"MongoDB at {where} cannot be used: {_plain(error)}.") from None
     except PyMongoError as error:
         raise StartupError(f"MongoDB at {where} cannot be used: {_plain(error)}.") from None
-    cache = Cache(settings.cache_mb * 1024 * 1024)
+    cache = Cache(_cache_mb(settings) * 2**20)
     timeout = max(1, int(settings.search_timeout_s * 1000))
     ctx = Context(db, cache, Queues(), timeout, set(), max_scanned=settings.max_scanned)
 
@@ -105,6 +105,10 @@ async def _checked(settings: Settings, client: AsyncMongoClient[Document], uri: 
         return _open(settings.mongodb_driver, uri, listener).get_database(settings.database, codec_options=OPTIONS)
 
     return Store(ctx, listening)
+
+
+def _cache_mb(settings: Settings) -> int:
+    return memory.VERSIONS.mb() if settings.cache_mb is None else settings.cache_mb
 
 
 def _open(driver: str, uri: str, *listeners: CommandListener) -> AsyncMongoClient[Document]:

@@ -157,6 +157,9 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     origin: Origin | None = None
 
 
+NUMBER = {"v": 1}
+"""The projection to the id and the number of the current version."""
+
 HEAD = {"v": 1, "at": 1, "gone": 1, "rel": 1, "by": 1}
 """The projection that leaves the resource out."""
 

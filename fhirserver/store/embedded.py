@@ -95,7 +95,7 @@ def start(settings: Settings, *, exclusive: bool = True, wait_s: float = 60) -> 
         if place.scratch:
             stack.callback(shutil.rmtree, place.scratch, ignore_errors=True)
         supervisor = Supervisor(
-            [program, *mongod.arguments(settings.mongodb_cache_mb or memory.cache_mb()), *place.bind],
+            [program, *mongod.arguments(settings.mongodb_cache_mb or memory.PAGES.mb()), *place.bind],
             directory,
             place.uri,
         )

@@ -1,4 +1,4 @@
-"""How much memory a private mongod's cache may take where nobody says: a share of what there is.
+"""How much memory caches may take where nobody says: a share of what there is.
 
 https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
 """
@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-
-SHARE = 8
-"""The cache is one part in so many of the memory."""
-
-LEAST, MOST = 512, 2048
-"""MB of the cache, whatever the memory."""
 
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """What a container may use, in either version of control groups."""
@@ -21,10 +16,27 @@ _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 _MB = 2**20
 
 
-def cache_mb(limits: Iterable[Path] = _LIMITS) -> int:
-    """MB of a cache; the least where the system does not tell its memory."""
-    known = [size for size in (_physical(), *map(_limit, limits)) if size is not None]
-    return min(MOST, max(LEAST, min(known, default=0) // SHARE // _MB))
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A cache of one part in `part` of the memory, at least `least` and at most `most` MB."""
+
+    part: int
+    least: int
+    most: int
+
+    def mb(self, limits: Iterable[Path] | None = None) -> int:
+        """MB of the cache; the least where the system does not tell its memory."""
+        known = [
+            size for size in (_physical(), *map(_limit, _LIMITS if limits is None else limits)) if size is not None
+        ]
+        return min(self.most, max(self.least, min(known, default=0) // self.part // _MB))
+
+
+PAGES = Share(8, 512, 2048)
+"""Of a private mongod, for its pages."""
+
+VERSIONS = Share(32, 64, 256)
+"""Of a server process, for versions ready to send."""
 
 
 def _physical() -> int | None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from fhirserver.store import members, superseding
 from fhirserver.store.context import Context
-from fhirserver.store.documents import BODY, HEAD, Stored, Version, history_id, stored_of, version_of
+from fhirserver.store.documents import BODY, NUMBER, Stored, Version, history_id, stored_of, version_of
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ async def _read_type(ctx: Context, type: str, ids: list[str]) -> list[Version]:
     likely = [id_ for id_ in ids if ctx.newest(type, id_)]
     unlikely = sorted(set(ids) - set(likely))
     heads, bodies = await together(
-        ctx, [partial(fetch, ctx, type, likely, HEAD), partial(fetch, ctx, type, unlikely, BODY)]
+        ctx, [partial(fetch, ctx, type, likely, NUMBER), partial(fetch, ctx, type, unlikely, BODY)]
     )
     found = [await whole(ctx, type, b["_id"], stored_of(b)) for b in bodies]
     moved = []
@@ -113,7 +113,7 @@ async def fetch(ctx: Context, type: str, ids: list[str], projection: dict[str, i
     if not ids:
         return []
     query: dict[str, Any] = {"_id": ids[0]} if len(ids) == 1 else {"_id": {"$in": ids}}
-    collection = ctx.plain(type) if projection is HEAD else ctx.of(type)
+    collection = ctx.plain(type) if projection is NUMBER else ctx.of(type)
     cursor = collection.find(query, projection, batch_size=len(ids) + 1, session=ctx.session)
     return await cursor.to_list(None)
 

@@ -1,4 +1,4 @@
-"""The cache of a private mongod, by the memory that there is."""
+"""The caches of a private mongod and of a server process, by the memory that there is."""
 
 from __future__ import annotations
 
@@ -33,15 +33,24 @@ def test_the_cache_is_a_share_of_what_a_container_or_the_machine_has(
     files = [tmp_path / str(number) for number in range(len(limits))]
     for file, said in zip(files, limits, strict=True):
         file.write_bytes(said)
-    assert memory.cache_mb([*files, tmp_path / "absent"]) == expected
+    assert memory.PAGES.mb([*files, tmp_path / "absent"]) == expected
 
 
 def test_where_the_system_does_not_tell_its_memory_the_cache_is_the_least(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delattr(os, "sysconf")
-    assert memory.cache_mb([tmp_path / "absent"]) == memory.LEAST
+    assert memory.PAGES.mb([tmp_path / "absent"]) == memory.PAGES.least
 
 
 def test_here_it_is_within_its_bounds() -> None:
-    assert memory.LEAST <= memory.cache_mb() <= memory.MOST
+    assert memory.PAGES.least <= memory.PAGES.mb() <= memory.PAGES.most
+
+
+@pytest.mark.parametrize(("physical", "expected"), [(GB, 64), (4 * GB, 128), (8 * GB, 256), (64 * GB, 256)])
+def test_the_versions_ready_to_send_take_a_share_too(
+    monkeypatch: pytest.MonkeyPatch, physical: int, expected: int
+) -> None:
+    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": physical // 4096}
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
+    assert memory.VERSIONS.mb([]) == expected
